@@ -1,0 +1,109 @@
+"""Write requirements.lock, docker/torch-cpu.lock and docker/torch-cuda.lock from pyproject.toml.
+
+    pip download --no-deps --dest wheels torch==2.13.0   # the CPU build, from PyTorch's CPU index
+    python docker/lock.py wheels                         # [--upgrade]; needs pip-tools
+
+Run it from the project root with Python 3.11 on linux x86_64, which is what the locks are for.
+Versions already in requirements.lock stay, unless pyproject.toml changed them or with --upgrade.
+
+torch is published twice under one version: a CPU build, and a CUDA build that wants NVIDIA's
+libraries. So each has a lock of its own, and requirements.lock holds all the rest. One torch with
+the hashes of both does not work: pip then takes the CUDA build, even with a CPU wheel at hand.
+What the CUDA build wants is asked of pip: 3 GB of traffic where an index offers wheels only whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+LOCK = Path("requirements.lock")
+CPU, CUDA = Path("docker/torch-cpu.lock"), Path("docker/torch-cuda.lock")
+COMPILE = [
+    "--allow-unsafe",  # setuptools too
+    "--extra=dev",
+    "--generate-hashes",
+    "--no-emit-find-links",
+    "--no-emit-index-url",
+    "--no-emit-trusted-host",
+    "--no-header",
+    "--quiet",
+    "--strip-extras",
+]
+HEAD = """\
+# {what}, with hashes.
+# For Python 3.11 on linux x86_64. Made by docker/lock.py; used by `make install` and by the image:
+#     pip install --require-hashes --no-deps -r docker/torch-{build}.lock -r requirements.lock
+"""
+ALL = "All that pyproject.toml and its [dev] bring along, but for torch"
+
+
+def main() -> None:
+    """Compile, resolve the CUDA build, write both files."""
+    folder = Path(sys.argv[1])
+    wheels = sorted(folder.glob("torch-*+cpu-cp311-*_x86_64.whl"))
+    if not wheels:
+        sys.exit(f"{folder} holds no CPU wheel of torch for Python 3.11 (torch-*+cpu-cp311-*.whl)")
+    sha256 = hashlib.sha256(wheels[-1].read_bytes()).hexdigest()
+    version = wheels[-1].name.split("-")[1].removesuffix("+cpu")
+    text = compiled(folder, upgrade="--upgrade" in sys.argv)
+    packages = resolved(f"torch==={version}")  # === leaves the build +cpu out
+    write(text, version, sha256, {p["metadata"]["name"].lower(): p for p in packages})
+
+
+def compiled(wheels: Path, upgrade: bool) -> str:
+    """pip-compile's lock, with the CPU build of torch."""
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "out.lock"
+        if LOCK.exists() and not upgrade:
+            out.write_text(LOCK.read_text())  # pip-compile keeps the versions that it finds here
+        command = [sys.executable, "-m", "piptools", "compile", *COMPILE, f"--output-file={out}"]
+        subprocess.run([*command, f"--find-links={wheels}", "pyproject.toml"], check=True)
+        return out.read_text()
+
+
+def resolved(requirement: str) -> list[dict[str, Any]]:
+    """What pip would install for a requirement here, with the files' hashes."""
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--report=-"]
+    command += ["--ignore-installed", requirement]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    packages: list[dict[str, Any]] = json.loads(done.stdout)["install"]
+    return packages
+
+
+def write(text: str, version: str, cpu_sha256: str, cuda: dict[str, dict[str, Any]]) -> None:
+    """Take torch out of pip-compile's lock; each build of it goes with what only it needs."""
+    text, count = re.subn(r"^torch==.*\n(?:    .*\n)+", "", text, flags=re.M)
+    if count != 1:
+        sys.exit(f"expected one torch in the compiled lock, found {count}")
+    LOCK.write_text(HEAD.format(what=ALL, build="<cpu or cuda>") + text)
+    cpu = pin("torch", f"{version}+cpu", cpu_sha256)
+    CPU.write_text(HEAD.format(what="torch's CPU build", build="cpu") + cpu)
+    known = {name.lower() for name in re.findall(r"^([\w.-]+)==", text, flags=re.M)}
+    pins = [
+        pin(name, package["metadata"]["version"], digest(package))
+        for name, package in sorted(cuda.items())
+        if name.replace("_", "-") not in known
+    ]
+    what = "torch's CUDA build and what only it needs"
+    CUDA.write_text(HEAD.format(what=what, build="cuda") + "".join(pins))
+
+
+def pin(name: str, version: str, sha256: str) -> str:
+    """One package of a lock."""
+    return f"{name}=={version} \\\n    --hash=sha256:{sha256}\n"
+
+
+def digest(package: dict[str, Any]) -> str:
+    """sha256 of the file that pip chose."""
+    return str(package["download_info"]["archive_info"]["hashes"]["sha256"])
+
+
+if __name__ == "__main__":
+    main()
