@@ -1,0 +1,85 @@
+"""The only builder of paths. All are relative to the project root, which is the working folder.
+
+One rule: `<root>/<stage>/<study>/<key>`, so two studies never share an output.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+MACHINE = Path("machine.yaml")
+STUDIES = Path("studies")
+STATE = Path(".state")  # resumable training state, no DVC output, deleted on success
+REPORT = Path("report")
+MLRUNS = Path("mlruns")
+
+
+def dataset_key(dataset: str) -> str:
+    """A data set's name for DVC and the file system: `facebook/xnli` -> `facebook--xnli`."""
+    return dataset.replace("/", "--")
+
+
+def study_file(name: str) -> Path:
+    """The short human file that a study is compiled from."""
+    return STUDIES / f"{name}.yaml"
+
+
+def fetched(dataset: str) -> Path:
+    """Raw files of a data set in the hub's layout; shared by all studies."""
+    return Path("data/fetch") / dataset_key(dataset)
+
+
+def prepared(study: str, role: str, task: str) -> Path:
+    """Rows of a task; the roles are apart, so that a new intermediate task changes no target."""
+    return Path("data/prepare") / study / role / task
+
+
+def rows(folder: Path, language: str, split: str) -> Path:
+    """One language's split inside a prepared folder."""
+    return folder / f"{language}.{split}.parquet"
+
+
+def statistics(study: str, task: str) -> Path:
+    """Counts and the leak check of a prepared task; in git."""
+    return Path("statistics") / study / f"{task}.json"
+
+
+def subsampled(study: str, key: str) -> Path:
+    """The nested subsets of one task, language and seed."""
+    return Path("data/subsample") / study / key
+
+
+def subset(study: str, key: str, size: int | str) -> Path:
+    """The first `size` rows of one seeded order."""
+    return subsampled(study, key) / f"{size}.parquet"
+
+
+def pretrained(study: str) -> Path:
+    """Phase i: model and tokenizer."""
+    return Path("models/pretrain") / study
+
+
+def intermediate(study: str, run: str) -> Path:
+    """Phase ii: an encoder."""
+    return Path("models/intermediate") / study / run
+
+
+def transferred(study: str, run: str) -> Path:
+    """Phase iii: scores and predictions."""
+    return Path("results/transfer") / study / run
+
+
+def aggregated(study: str) -> Path:
+    """All score rows of a study and their summary."""
+    return Path("results/aggregate") / study
+
+
+def metrics_file(study: str) -> Path:
+    """What `dvc metrics show` prints."""
+    return Path("results/aggregate") / f"{study}.metrics.json"
+
+
+def provenance(study: str, stage: str, key: str) -> Path:
+    """When, where and on what a stage ran: differs from run to run, so it is no DVC output."""
+    return Path("provenance") / study / stage / f"{key}.json"
