@@ -1,0 +1,105 @@
+"""The shapes that published rows come in -> rows of the kinds. Shared by the task literals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from xstilts.tasks.base import Row
+
+NLI_LABELS = ("entailment", "neutral", "contradiction")
+NLI_INITIALS = {"e": 0, "n": 1, "c": 2}
+UNLABELLED = -1  # what the hub writes where a row has no gold label
+
+
+# Universal parts of speech, in the order of the hub's UDPOS data sets.
+UPOS = (
+    "ADJ",
+    "ADP",
+    "ADV",
+    "AUX",
+    "CCONJ",
+    "DET",
+    "INTJ",
+    "NOUN",
+    "NUM",
+    "PART",
+    "PRON",
+    "PROPN",
+    "PUNCT",
+    "SCONJ",
+    "SYM",
+    "VERB",
+    "X",
+)
+
+
+def pair(
+    first: str, second: str, label: str, *, key: str | None = None
+) -> Callable[..., Row | None]:
+    """Make a convert for two texts and a whole-number label; unlabelled rows are left out.
+
+    Args:
+        first, second, label: columns of the source.
+        key: column of the source's own id, if it has one.
+    """
+
+    def convert(row: Row, language: str) -> Row | None:
+        if row[label] == UNLABELLED:
+            return None
+        out = {"text_a": row[first], "text_b": row[second], "label": row[label]}
+        return out if key is None else {"id": str(row[key]), **out}
+
+    return convert
+
+
+def lettered_nli(row: Row, language: str) -> Row | None:
+    """premise, hypothesis, label e/n/c; a row without such a label is left out."""
+    label = NLI_INITIALS.get(row["label"])
+    if label is None:
+        return None
+    return {"text_a": row["premise"], "text_b": row["hypothesis"], "label": label}
+
+
+def squad(row: Row, language: str) -> Row:
+    """SQuAD's columns; answers come as two lists of equal length, repeats are kept once."""
+    answers: list[dict[str, Any]] = []
+    for text, start in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True):
+        answer = {"text": text, "start": start}
+        if answer not in answers:
+            answers.append(answer)
+    return {
+        "id": str(row["id"]),
+        "context": row["context"],
+        "question": row["question"],
+        "answers": answers,
+    }
+
+
+def tagged(tags: str) -> Callable[[Row, str], Row | None]:
+    """Make a convert for `tokens` and a column of tag indices; empty sentences are left out."""
+
+    def convert(row: Row, language: str) -> Row | None:
+        if not row["tokens"]:
+            return None
+        return {"tokens": row["tokens"], "tags": row[tags]}
+
+    return convert
+
+
+def choices(context: str, question: str, options: Sequence[str], label: int) -> Row:
+    """A multiple-choice row."""
+    return {"context": context, "question": question, "choices": list(options), "label": label}
+
+
+def copa(row: Row, language: str) -> Row | None:
+    """COPA and XCOPA as XTREME-R feeds them: premise and an English question, then each choice."""
+    if row["label"] == UNLABELLED:
+        return None
+    asked: Mapping[str, str] = {
+        "cause": "What was the cause?",
+        "effect": "What was the effect?",
+    }
+    context = f"{row['premise']} {asked[row['question']]}"
+    out = choices(context, "", (row["choice1"], row["choice2"]), row["label"])
+    return {"id": str(row["idx"]), **out}

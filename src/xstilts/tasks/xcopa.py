@@ -1,0 +1,30 @@
+"""XCOPA: COPA translated by people into eleven languages; English is not one of them."""
+
+from __future__ import annotations
+
+from xstilts.tasks.base import Task
+from xstilts.tasks.shapes import copa
+
+LANGUAGES = ("et", "ht", "id", "it", "qu", "sw", "ta", "th", "tr", "vi", "zh")
+
+TASK = Task(
+    name="xcopa",
+    title="XCOPA",
+    description="Which of two sentences is the likelier cause or effect of the premise?",
+    kind="multiple_choice",
+    dataset="cambridgeltl/xcopa",
+    revision=None,  # no commit of the hub data set could be verified: a mirror serves it
+    licence="cc-by-4.0",
+    reference="https://aclanthology.org/2020.emnlp-main.185",
+    languages=LANGUAGES,
+    train_languages=(),
+    config="{language}",
+    splits={"validation": "validation", "test": "test"},
+    convert=copa,
+    labels=("A", "B"),
+    metric="accuracy",
+    chance=50.0,
+    evaluation="test",
+    train_task="siqa",  # XTREME-R trains on Social IQa first and then on COPA's 400 rows
+    protocols=("xtreme-r",),
+)
