@@ -1,0 +1,59 @@
+"""Metrics by name: what a prediction is worth, per example and over a whole test set.
+
+Each is our own small implementation of a published scorer and equals it to 1e-6 (see the modules
+for the sources). `METRICS[task.metric].score(predictions, references, language)` gives values of
+0-100; `per_example` gives what the main value is made of, for bootstraps and paired tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from xstilts.metrics import accuracy, qa, tagging
+
+Score = Callable[[list[Any], list[Any], str], dict[str, float]]
+PerExample = Callable[[list[Any], list[Any], str], list[tuple[float, float]]]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: two functions of (predictions, references, language), and which value counts.
+
+    `score` returns {value name: 0-100}, among them `main`. `per_example` returns one (num, den)
+    per example, in order, with score[main] == 100 * sum(num) / sum(den), and 0 where the
+    denominators sum to 0. Both raise ValueError for no examples or lists of unequal length.
+    """
+
+    name: str
+    main: str
+    score: Score
+    per_example: PerExample
+
+
+def _qa_metric(name: str, normalise: qa.Normalise) -> Metric:
+    score = partial(qa.score, normalise=normalise)
+    return Metric(name, "f1", score, partial(qa.per_example, normalise=normalise))
+
+
+def _tag_metric(name: str, parse: tagging.Parse) -> Metric:
+    score = partial(tagging.score, parse=parse)
+    return Metric(name, "f1", score, partial(tagging.per_example, parse=parse))
+
+
+METRICS: dict[str, Metric] = {
+    # int, int: class or choice; XNLI, PAWS-X, XCOPA
+    "accuracy": Metric("accuracy", "accuracy", accuracy.score, accuracy.per_example),
+    # str | None, list[str]: the answer and its accepted forms; XQuAD, TyDiQA-GoldP
+    "squad_f1": _qa_metric("squad_f1", qa.squad_normalise),
+    "mlqa_f1": _qa_metric("mlqa_f1", qa.mlqa_normalise),
+    # list[str], list[str]: the tags of one sentence; PAN-X and UDPOS
+    "entity_f1": _tag_metric("entity_f1", tagging.seqeval_0_0_12),
+    "entity_f1_seqeval_1_2_2": _tag_metric("entity_f1_seqeval_1_2_2", tagging.seqeval_1_2_2),
+    # int, int: row number of the nearest neighbour (retrieval.nearest); Tatoeba
+    "retrieval_accuracy": Metric(
+        "retrieval_accuracy", "accuracy", accuracy.score, accuracy.per_example
+    ),
+}
