@@ -1,0 +1,175 @@
+"""Processes, devices and the DeepSpeed engine: the part of training that knows the hardware."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xstilts.errors import UserError
+from xstilts.launch import MEETING, rank, share_of
+from xstilts.params import Machine, Training
+
+
+def device(machine: Machine) -> torch.device:
+    """Where tensors live: this worker's GPU, or the CPU.
+
+    Raises:
+        UserError: machine.yaml asks for CUDA where there is none.
+    """
+    cuda = torch.cuda.is_available()
+    if machine.device == "cuda" and not cuda:
+        raise UserError(
+            "machine.yaml: device: cuda, but no CUDA device is visible. Mend: use auto or cpu"
+        )
+    if machine.device == "cpu" or not cuda:
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes that train one model together."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @staticmethod
+    def start(machine: Machine) -> Workers:
+        """Join the process group (once a process); deterministic algorithms, fixed threads."""
+        where = device(machine)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        # A debugging aid of the line above: it writes all new memory twice, and decides nothing.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        torch.set_num_threads(machine.threads)
+        if where.type == "cuda":
+            torch.cuda.set_device(where)
+        os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
+        if not torch.distributed.is_initialized():
+            backend = "nccl" if where.type == "cuda" else "gloo"
+            alone = str(Path(tempfile.mkdtemp(prefix="xstilts-")) / "store")
+            torch.distributed.init_process_group(
+                backend,
+                init_method=f"file://{os.environ.get(MEETING, alone)}",
+                rank=rank(),
+                world_size=int(os.environ.get("WORLD_SIZE", "1")),
+            )
+        group = torch.distributed
+        return Workers(group.get_rank(), group.get_world_size(), where)
+
+    def sum(self, value: Tensor) -> float:
+        """The sum of a scalar over all workers."""
+        if self.size > 1:
+            torch.distributed.all_reduce(value)
+        return float(value)
+
+    def agree(self, wish: bool) -> bool:
+        """Worker 0's wish, known to all: clocks differ, decisions must not."""
+        if self.size == 1:
+            return wish
+        flag = torch.tensor([int(wish)], device=self.device)
+        torch.distributed.broadcast(flag, 0)
+        return bool(flag.item())
+
+    def barrier(self) -> None:
+        """Wait for all workers."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
+    def gather(self, values: list[Any]) -> list[Any]:
+        """Values of all workers, dealt out as [rank::size], in their first order again."""
+        if self.size == 1:
+            return values
+        parts: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(parts, values)
+        merged: list[Any] = [None] * sum(map(len, parts))
+        for number, part in enumerate(parts):
+            merged[number :: self.size] = part
+        return merged
+
+
+def accumulation(training: Training, machine: Machine, workers: int) -> int:
+    """Micro-batches per update and worker, so that micro x accumulation x workers == batch."""
+    share = share_of(training, workers)
+    count = -(-share // machine.micro_batch)
+    while share % count:
+        count += 1
+    return count
+
+
+def engine(model: nn.Module, training: Training, machine: Machine, workers: Workers) -> Any:
+    """A DeepSpeed engine with the machine's ZeRO stage and torch's AdamW, which needs no compiler.
+
+    LayerNorm and bias are not decayed (as in jiant and google-research/xtreme).
+    """
+    os.environ.setdefault("DS_ACCELERATOR", workers.device.type)
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    import deepspeed
+
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    # The shared-memory reduce is compiled on the spot; gloo gives the same sums without a compiler.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    count = accumulation(training, machine, workers.size)
+    elements = sum(parameter.numel() for parameter in model.parameters())
+    bucket = min(500_000_000, -(-elements // 1024) * 1024)  # even, as DeepSpeed aligns buckets
+    config = {
+        "train_batch_size": training.batch,
+        "train_micro_batch_size_per_gpu": training.batch // (count * workers.size),
+        "gradient_accumulation_steps": count,
+        "gradient_clipping": training.clip,
+        "zero_optimization": {
+            "stage": machine.zero,
+            # DeepSpeed's default, always 5e8 elements, costs a small model 2 GB at each update.
+            "reduce_bucket_size": bucket,
+            "allgather_bucket_size": bucket,
+        },
+        "bf16": {"enabled": training.precision == "bf16"},
+        "optimizer": {
+            "type": "AdamW",
+            "params": {"lr": training.learning_rate, "eps": 1e-8, "torch_adam": True},
+        },
+        "steps_per_print": 1 << 30,
+    }
+    deepspeed.init_distributed(verbose=False)
+    started = deepspeed.initialize(
+        model=model, model_parameters=_groups(model, training.weight_decay), config=config
+    )
+    return started[0]
+
+
+def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Parameters with and without weight decay."""
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    plain = [p for n, p in trained if n.endswith("bias") or "LayerNorm" in n or "layer_norm" in n]
+    known = {id(p) for p in plain}
+    return [
+        {"params": [p for _, p in trained if id(p) not in known], "weight_decay": decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+
+
+def full_weights(running: Any) -> dict[str, Tensor]:
+    """float32 weights by name on the CPU, from any ZeRO stage and precision; all workers call."""
+    from deepspeed.runtime.zero import GatheredParameters
+    from deepspeed.utils import safe_get_full_fp32_param
+
+    stage, half = running.zero_optimization_stage(), running.bfloat16_enabled()
+    weights = {}
+    for name, parameter in running.module.named_parameters():
+        if half:
+            value = safe_get_full_fp32_param(parameter)
+        elif stage == 3:
+            with GatheredParameters([parameter]):
+                value = parameter.detach().clone()
+        else:
+            value = parameter.detach()
+        weights[name] = value.to("cpu", torch.float32, copy=True).contiguous()
+    return weights

@@ -1,0 +1,84 @@
+"""Multiple choice: every choice is scored by the head on <s>; the best one is the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from torch import Tensor, nn, tensor
+from torch.nn.functional import cross_entropy
+
+from xstilts.kinds import Feature, Row
+from xstilts.model import SequenceHead
+
+
+def texts(row: Row) -> list[tuple[str, str | None]]:
+    """The context, and the question with its right choice."""
+    answer = _second(row, row["choices"][row["label"]])
+    return [(text, None) for text in (row["context"], answer) if text]
+
+
+def _second(row: Row, choice: str) -> str:
+    """The second text of a pair: question and choice."""
+    return f"{row['question']} {choice}".strip()
+
+
+def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
+    """A sequence a choice: <s> context </s></s> question choice </s>, the longer part cut first."""
+    features: list[Feature] = []
+    for index, row in enumerate(rows):
+        seconds = [_second(row, choice) for choice in row["choices"]]
+        firsts = [row["context"]] * len(seconds)
+        ids = tokenizer(firsts, seconds, truncation=True, max_length=length)["input_ids"]
+        features.append({"ids": ids, "row": index, "label": row.get("label", -100)})
+    return features
+
+
+def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
+    """One score a choice."""
+    return SequenceHead(hidden, 1, dropout)
+
+
+def weight(feature: Feature) -> int:
+    """One loss term a row."""
+    return 1
+
+
+def _choices(output: Tensor, features: list[Feature]) -> list[Tensor]:
+    """Scores [sequences, 1] cut into one vector a row; rows may differ in their choices."""
+    return list(output.squeeze(-1).split([len(feature["ids"]) for feature in features]))
+
+
+def loss(output: Tensor, features: list[Feature]) -> Tensor:
+    """Summed cross-entropy over the choices of each row."""
+    total = output.new_zeros((), dtype=output.float().dtype)
+    for scores, feature in zip(_choices(output, features), features, strict=True):
+        gold = tensor(feature["label"], device=output.device)
+        total = total + cross_entropy(scores.float(), gold, reduction="sum")
+    return total
+
+
+def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
+    """The best choice of each row."""
+    return [int(scores.argmax()) for scores in _choices(output, features)]
+
+
+def decode(
+    outputs: list[Any], features: list[Feature], rows: list[Row], labels: list[str]
+) -> list[int]:
+    """One choice a row."""
+    return list(outputs)
+
+
+def references(rows: list[Row], labels: list[str]) -> list[int]:
+    """Gold choices."""
+    return [row["label"] for row in rows]
+
+
+def shuffle(rows: list[Row], rng: Generator) -> list[Row]:
+    """A random choice is called right."""
+    drawn = [int(rng.integers(len(row["choices"]))) for row in rows]
+    return [
+        {**row, "label": label} for row, label in zip(rows, np.array(drawn).tolist(), strict=True)
+    ]

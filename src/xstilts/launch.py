@@ -1,0 +1,78 @@
+"""Start a stage in several processes; imports no torch, as data stages need none.
+
+Not by torchrun: a worker's exit code and its one line for people come through as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.params import Machine, Training
+
+MEETING = "XSTILTS_MEETING"  # the file where the workers of one stage find each other
+
+
+def rank() -> int:
+    """This worker's number; 0 is the one that logs and writes."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def share_of(training: Training, processes: int) -> int:
+    """Examples of a global batch that each process takes.
+
+    Raises:
+        UserError: the batch cannot be shared equally.
+    """
+    share, rest = divmod(training.batch, processes)
+    if rest or not share:
+        raise UserError(
+            f"a global batch of {training.batch} cannot be shared by {processes} processes. "
+            "Mend: change `processes` in machine.yaml, or the study's `batch`"
+        )
+    return share
+
+
+def relaunch(machine: Machine, arguments: list[str]) -> None:
+    """Run the command in `processes` workers and exit as they do, unless we are one of them."""
+    if machine.processes > 1 and MEETING not in os.environ:
+        sys.exit(run_workers(machine.processes, [sys.executable, "-m", "xstilts", *arguments]))
+
+
+def run_workers(count: int, command: list[str]) -> int:
+    """Start `count` workers; the exit code of the first that fails (the others are ended), or 0."""
+    with tempfile.TemporaryDirectory(prefix="xstilts-") as folder:
+        common = {**os.environ, "WORLD_SIZE": str(count), MEETING: str(Path(folder) / "store")}
+        workers = [
+            subprocess.Popen(command, env={**common, "RANK": str(i), "LOCAL_RANK": str(i)})
+            for i in range(count)
+        ]
+
+        def forward(number: int, frame: Any) -> None:
+            for worker in workers:
+                worker.send_signal(number)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, forward)
+        while any(worker.poll() is None for worker in workers):
+            if _failed(workers):
+                forward(signal.SIGTERM, None)
+                for worker in workers:
+                    worker.wait()
+                break
+            time.sleep(0.1)
+        return _failed(workers)
+
+
+def _failed(workers: list[subprocess.Popen[bytes]]) -> int:
+    """The exit code of a worker that failed; that of a signal as a shell gives it."""
+    codes = [code for code in (worker.poll() for worker in workers) if code]
+    own = [code for code in codes if code > 0]  # before those that we ended ourselves
+    return own[0] if own else 128 - codes[0] if codes else 0

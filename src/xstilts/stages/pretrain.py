@@ -1,0 +1,106 @@
+"""Phase i: import a pinned checkpoint, or train a small XLM-R from scratch.
+
+Run by `xstilts pretrain` or `dvc repro`. Writes model, tokenizer and record to
+`models/pretrain/<study>/`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from xstilts import files, kinds, model, paths, record, sources, state, tokenizer, training
+from xstilts.distributed import Workers
+from xstilts.kinds import Row
+from xstilts.observe import Observe, Record
+from xstilts.params import Corpus, Params, Pretrain, load_machine
+
+
+def run(params: Params, key: str, observe: Observe) -> Record:
+    """Write the base model of a study.
+
+    Raises:
+        UserError: the checkpoint cannot be had, or a corpus is missing.
+    """
+    if params.pretrain.source == "scratch":
+        return _scratch(params, key, observe)
+    return _imported(params, key, observe)
+
+
+def _imported(params: Params, key: str, observe: Observe) -> Record:
+    """Copy a pinned checkpoint and see that it can be loaded."""
+    spec = params.pretrain
+    with files.output_folder(paths.pretrained(params.study)) as out:
+        sources.model(spec, out, observe)
+        encoder = model.load_encoder(out)
+        metrics = {"parameters": float(encoder.num_parameters())}
+        done = record.make(params, "pretrain", key, spec, [], metrics)
+        done["inputs"] = {file.name: files.sha256_file(file) for file in sorted(out.iterdir())}
+        files.write_json(out / "record.json", done)
+    return done
+
+
+def _scratch(params: Params, key: str, observe: Observe) -> Record:
+    """Tokenizer, then masked language modelling on the study's own text."""
+    spec, machine = params.pretrain, load_machine()
+    assert spec.architecture is not None
+    assert spec.training is not None
+    sources_read = [path for corpus in spec.corpora for path in corpus_files(corpus)]
+    workers = Workers.start(machine)
+    place = state.folder("pretrain", spec.model_dump(), sources_read, machine)
+    rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
+    words = _tokenizer(place, rows, spec, workers)
+    features = kinds.get("mlm").encode(rows, words, spec.training.max_length, 0)
+    torch.manual_seed(spec.seed)
+    net = model.small_xlmr(spec.architecture, len(words), spec.training.dropout)
+    job = training.Job("pretrain", net, features, kinds.get("mlm"), words, spec.training, spec.seed)
+    weights, history = training.train(job, place, machine, observe)
+    training.load_weights(net, weights)
+    metrics = {
+        "loss": history.loss[-1][1],
+        "rows": float(len(rows)),
+        "vocabulary": float(len(words)),
+        "parameters": float(net.model.num_parameters()),
+        "steps": float(history.step),
+    }
+    done = record.make(params, "pretrain", key, spec, sources_read, metrics, history.curves())
+    if workers.rank == 0:
+        with files.output_folder(paths.pretrained(params.study)) as out:
+            shutil.copytree(place / "tokenizer", out, dirs_exist_ok=True)
+            net.model.save_pretrained(out)
+            files.write_json(out / "record.json", done)
+        shutil.rmtree(place)
+    workers.barrier()
+    return done
+
+
+def corpus_files(corpus: Corpus) -> list[Path]:
+    """The parquet files of a corpus."""
+    folder = Path(corpus.rows)
+    return [paths.rows(folder, language, corpus.split) for language in corpus.languages]
+
+
+def corpus_rows(corpus: Corpus) -> list[Row]:
+    """Text of a corpus as rows of the kind `mlm`; each text once."""
+    kind = kinds.get(corpus.kind)
+    seen: dict[tuple[str, str | None], None] = {}
+    for path in corpus_files(corpus):
+        rows = files.read_parquet(path).to_pylist()
+        for row in rows[: corpus.limit]:
+            seen |= dict.fromkeys(kind.texts(row))
+    return [{"text": text, "pair": pair} for text, pair in seen]
+
+
+def _tokenizer(place: Path, rows: list[Row], spec: Pretrain, workers: Workers) -> Any:
+    """Train the tokenizer once (worker 0), then load it."""
+    assert spec.architecture is not None
+    folder = place / "tokenizer"
+    if workers.rank == 0 and not folder.exists():
+        texts = [text for row in rows for text in (row["text"], row["pair"]) if text]
+        with files.output_folder(folder) as out:
+            tokenizer.train_unigram(texts, spec.architecture.vocabulary, out)
+    workers.barrier()
+    return tokenizer.load(folder)

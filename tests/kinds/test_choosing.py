@@ -1,0 +1,129 @@
+"""Classification and multiple choice: what is encoded, the loss, empty controls."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from xstilts.kinds import classification, multiple_choice
+
+PAIR = {"id": "1", "text_a": "tapika nemoti", "text_b": "бвгдае", "label": 1}
+
+
+def choice_rows() -> list[dict[str, Any]]:
+    """Rows with two to four choices each."""
+    return [
+        {
+            **{"id": str(i), "context": "tapika " * (i % 4 + 1), "question": "nemoti?" * (i % 2)},
+            "choices": [f"w{j} x" for j in range(2 + i % 3)],
+            "label": i % 2,
+        }
+        for i in range(60)
+    ]
+
+
+def test_a_pair_is_encoded_as_xlmr_reads_pairs(tokenizer: Any) -> None:
+    """<s> a </s></s> b </s>, the label beside it."""
+    (feature,) = classification.encode([PAIR], tokenizer, 64, 0)
+    assert feature["ids"] == [tokenizer(PAIR["text_a"], PAIR["text_b"])["input_ids"]]
+    assert (feature["label"], feature["row"]) == (1, 0)
+    (alone,) = classification.encode([{**PAIR, "text_b": None}], tokenizer, 64, 0)
+    assert alone["ids"] == [tokenizer(PAIR["text_a"])["input_ids"]]
+
+
+def test_a_long_pair_loses_of_its_longer_text(tokenizer: Any) -> None:
+    """Cutting the second text off would leave a question without its hypothesis."""
+    row = {**PAIR, "text_a": "tapika " * 500}
+    (feature,) = classification.encode([row], tokenizer, 64, 0)
+    (ids,) = feature["ids"]
+    second = tokenizer(PAIR["text_b"], add_special_tokens=False)["input_ids"]
+    assert len(ids) == 64
+    assert ids[-len(second) - 1 : -1] == second
+
+
+def test_classification_is_plain_cross_entropy() -> None:
+    """Summed, to be divided by the number of rows."""
+    labels = [0, 2, 1]
+    features = [{"ids": [[0]], "row": i, "label": label} for i, label in enumerate(labels)]
+    scores = torch.randn(3, 3, generator=torch.manual_seed(1))
+    expected = cross_entropy(scores, torch.tensor(labels), reduction="sum")
+    assert torch.allclose(classification.loss(scores, features), expected)
+    certain = torch.eye(3)[labels]
+    found = classification.decode(classification.outputs(certain, features), features, [], [])
+    assert found == labels
+
+
+def test_each_choice_is_a_sequence_of_its_own(tokenizer: Any) -> None:
+    """Context, then question and choice; all choices stay different under a long context."""
+    rows = choice_rows()[:3]
+    for row, feature in zip(rows, multiple_choice.encode(rows, tokenizer, 64, 0), strict=True):
+        texts = [f"{row['question']} {choice}".strip() for choice in row["choices"]]
+        assert feature["ids"] == [tokenizer(row["context"], text)["input_ids"] for text in texts]
+    long = {**rows[2], "context": "tapika " * 500}
+    (feature,) = multiple_choice.encode([long], tokenizer, 64, 0)
+    assert {len(ids) for ids in feature["ids"]} == {64}
+    assert len({tuple(ids) for ids in feature["ids"]}) == len(long["choices"])
+
+
+def test_multiple_choice_is_plain_cross_entropy_over_the_choices(tokenizer: Any) -> None:
+    """Row by row, as rows may differ in their choices."""
+    rows = choice_rows()
+    features = multiple_choice.encode(rows, tokenizer, 64, 0)
+    count = sum(len(row["choices"]) for row in rows)
+    scores = torch.randn(count, 1, generator=torch.manual_seed(1))
+    start, expected, best = 0, torch.zeros(()), []
+    for row in rows:
+        own = scores[start : start + len(row["choices"]), 0]
+        expected += cross_entropy(own[None], torch.tensor([row["label"]]))
+        best.append(int(own.argmax()))
+        start += len(row["choices"])
+    assert torch.allclose(multiple_choice.loss(scores, features), expected)
+    assert multiple_choice.outputs(scores, features) == best
+    assert sum(map(multiple_choice.weight, features)) == len(rows)
+
+
+def test_perfect_scores_give_the_gold_choice(tokenizer: Any) -> None:
+    """From scores to what the metric compares."""
+    rows = choice_rows()
+    features = multiple_choice.encode(rows, tokenizer, 64, 0)
+    gold = [[float(j == row["label"])] for row in rows for j in range(len(row["choices"]))]
+    outputs = multiple_choice.outputs(torch.tensor(gold), features)
+    assert multiple_choice.decode(outputs, features, rows, []) == multiple_choice.references(
+        rows, []
+    )
+
+
+def test_the_control_of_classification_keeps_the_labels_and_breaks_their_meaning() -> None:
+    """A skewed distribution must stay, or the control would differ in more than the meaning."""
+    rows = [{"text_a": str(i % 4), "text_b": None, "label": int(i % 4 == 0)} for i in range(2000)]
+    shuffled = classification.shuffle(rows, np.random.default_rng(1))
+    assert Counter(row["label"] for row in shuffled) == Counter(row["label"] for row in rows)
+    shares = [
+        np.mean([row["label"] for row in shuffled if row["text_a"] == text]) for text in "0123"
+    ]
+    assert np.allclose(shares, 0.25, atol=0.07)
+    assert [{**row, "label": 0} for row in shuffled] == [{**row, "label": 0} for row in rows]
+
+
+def test_the_control_of_multiple_choice_calls_any_choice_right() -> None:
+    """Each as often as the others, and always one that there is."""
+    rows = choice_rows() * 40
+    shuffled = multiple_choice.shuffle(rows, np.random.default_rng(1))
+    for count in (2, 3, 4):
+        some = [row["label"] for row in shuffled if len(row["choices"]) == count]
+        shares = [some.count(label) / len(some) for label in range(count)]
+        assert sum(shares) == pytest.approx(1)
+        assert np.allclose(shares, 1 / count, atol=0.06)
+    assert [{**row, "label": 0} for row in shuffled] == [{**row, "label": 0} for row in rows]
+
+
+def test_controls_depend_on_the_seed_alone() -> None:
+    """They are runs like others: repeatable."""
+    rows = choice_rows()
+    first, again, other = (
+        multiple_choice.shuffle(rows, np.random.default_rng(seed)) for seed in (1, 1, 2)
+    )
+    assert first == again != other

@@ -1,0 +1,91 @@
+"""A loss is that of its rows: neither padding nor the company in a batch changes it."""
+
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from xstilts import batches, kinds
+from xstilts.model import MaskedLM, WithHead
+from xstilts.tasks import TASKS
+
+HIDDEN = 16
+LABELS = ["a", "b", "c"]
+ANSWER = [{"text": "nemoti", "start": 7}]
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "classification": [
+        {"text_a": "tapika " * n, "text_b": "nemoti", "label": n % 3} for n in (1, 5, 2, 13)
+    ],
+    "multiple_choice": [
+        {
+            "context": "tapika " * n,
+            "question": "42",
+            "choices": ["nemoti"] + ["x " * n] * n,
+            "label": 1,
+        }
+        for n in (1, 3, 2, 4)
+    ],
+    "span": [
+        {"context": "tapika nemoti " * n, "question": "x", "answers": ANSWER[: n % 2]}
+        for n in (1, 5, 30, 2)
+    ],
+    "tagging": [{"tokens": ["tapika", "бвгдае"] * n, "tags": [1, 2] * n} for n in (1, 5, 2, 20)],
+    "mlm": [{"text": "tapika nemoti " * n, "pair": "x" * (n % 2) or None} for n in (1, 5, 2, 12)],
+}
+
+
+def net(kind: ModuleType, name: str, vocabulary: int) -> nn.Module:
+    """A small XLM-R with the kind's head, in evaluation mode."""
+    from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM, XLMRobertaModel
+
+    torch.manual_seed(1)
+    config = XLMRobertaConfig(
+        vocab_size=vocabulary,
+        hidden_size=HIDDEN,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=130,
+        initializer_range=0.5,
+        pad_token_id=1,
+    )
+    if name == "mlm":
+        return MaskedLM(XLMRobertaForMaskedLM(config)).eval()
+    encoder = XLMRobertaModel(config, add_pooling_layer=False)
+    return WithHead(encoder, kind.head(HIDDEN, LABELS, 0.1)).eval()
+
+
+@pytest.mark.parametrize("name", sorted(ROWS))
+def test_the_loss_of_a_batch_is_the_sum_of_the_losses_of_its_rows(
+    name: str, tokenizer: Any
+) -> None:
+    """Micro-batches are cut by length and machine: what is learnt may not depend on that."""
+    kind = kinds.get(name)
+    features = kind.encode(ROWS[name], tokenizer, 40, 8)
+    if name == "mlm":
+        features = kind.draw(features, np.random.default_rng(1), tokenizer)
+    model = net(kind, name, len(tokenizer))
+    lengths = {batches.longest(feature) for feature in features}
+    assert len(lengths) > 1, "without padding there is nothing to test"
+
+    def loss(some: list[Any]) -> float:
+        tensors = batches.collate(some, tokenizer.pad_token_id, torch.device("cpu"))
+        with torch.inference_mode():
+            return float(kind.loss(model(**tensors), some))
+
+    together, apart = loss(features), [loss([feature]) for feature in features]
+    assert together == pytest.approx(sum(apart), rel=1e-4)
+    assert len({round(value, 6) for value in apart}) > 1
+    assert loss(features[::-1]) == pytest.approx(together, rel=1e-4)
+
+
+def test_every_kind_of_every_task_can_be_had() -> None:
+    """A task whose kind is misspelled fails here, not after its data is fetched."""
+    for task in TASKS.values():
+        kind = kinds.get(task.kind)
+        assert callable(kind.texts)
+        if task.kind not in ("mlm", "retrieval"):
+            assert all(callable(getattr(kind, name)) for name in ("head", "decode", "shuffle"))
