@@ -1,0 +1,105 @@
+"""Notes on method under the results: each is computed from params and the score rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from xstilts.params import Training
+from xstilts.report.results import Results
+
+AWAY = (
+    "A target is fine-tuned on its source language alone. Its zero-shot score is the plain mean"
+    " over its other languages; “mean” is over all of them."
+)
+INTERVALS = (
+    "{confidence} percentile intervals of {resamples} bootstrap resamples (seed {seed}): test"
+    " examples are redrawn, the same for all runs, so that differences are paired; then seeds,"
+    " S − 1 of S, which keeps the variance right. Intervals are somewhat too wide where seeds"
+    " hardly differ; with two or three seeds that differ much, somewhat too narrow."
+)
+TESTS = (
+    "Two-sided p of a paired difference: the estimate over the standard deviation of its resamples,"
+    " against the normal distribution. Holm's correction is over all zero-shot comparisons of the"
+    " study; means and single languages are families of their own."
+)
+
+
+def notes(results: Results) -> list[tuple[str, str]]:
+    """(name, text) of each note."""
+    params = results.params
+    intervals = INTERVALS.format(
+        confidence=results.confidence,
+        resamples=params.aggregate.resamples,
+        seed=params.aggregate.seed,
+    )
+    return [
+        ("Data", _data(params.report.source)),
+        ("Protocol", _protocols(results)),
+        ("Budget", _budgets(results)),
+        ("Selection", _selection(results)),
+        ("Zero-shot", AWAY),
+        ("Seeds", _seeds(results)),
+        ("Intervals", intervals),
+        ("Tests", TESTS),
+    ]
+
+
+def _data(source: str) -> str:
+    if source == "world":
+        return (
+            "Control world: made-up languages that talk about a closed world of facts, generated"
+            " by this repository. No number here is about a real language; the effect is known by"
+            " construction and shows that the machinery finds it."
+        )
+    where = "the Hugging Face hub" if source == "hub" else f"a local mirror ({source})"
+    return f"Real data sets at pinned revisions, from {where}; manifests and hashes are tracked."
+
+
+def _protocols(results: Results) -> str:
+    return (
+        "; ".join(
+            f"{name}: {spec.protocol}, {spec.metric} on the {spec.split} split"
+            + ("" if spec.train_rows else ", scored without fine-tuning")
+            for name, spec in results.params.targets.items()
+        )
+        + "."
+    )
+
+
+def _budgets(results: Results) -> str:
+    middle = _join(_budget(spec.training) for spec in results.params.intermediate.values())
+    final = _join(
+        _budget(spec.training)
+        for spec in results.params.targets.values()
+        if spec.training is not None
+    )
+    return f"Intermediate training: {middle or 'none'}. Fine-tuning on a target: {final or 'none'}."
+
+
+def _budget(training: Training) -> str:
+    """`3 epochs, batch 64`: epochs let larger data have more updates, steps do not."""
+    amount = f"{training.epochs:g} epochs" if training.epochs else f"{training.steps} steps"
+    return f"{amount}, batch {training.batch}, learning rate {training.learning_rate:g}"
+
+
+def _join(texts: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(texts))
+
+
+def _selection(results: Results) -> str:
+    trainings = [spec.training for spec in results.params.intermediate.values()]
+    trainings += [s.training for s in results.params.targets.values() if s.training is not None]
+    ways = {training.select for training in trainings}
+    words = {
+        "last": "the weights after the last update",
+        "best": "the best of regular evaluations, on validation rows of the source language only",
+    }
+    return "Taken: " + " or ".join(words[way] for way in sorted(ways)) + "." if ways else "None."
+
+
+def _seeds(results: Results) -> str:
+    counts = sorted({row["seeds"] for row in results.summary})
+    text = f"{' or '.join(str(count) for count in counts)} per setting."
+    if counts and counts[0] == 1:
+        text += " With one seed an interval is over examples alone and says nothing about training."
+    return text

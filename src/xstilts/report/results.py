@@ -1,0 +1,150 @@
+"""What every part of the report reads: the aggregate's rows and the study's names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xstilts.files import read_json, read_parquet
+from xstilts.params import Params
+from xstilts.summary import AGGREGATES, ALL, ZERO_SHOT
+
+Row = dict[str, Any]
+Series = tuple[str, str, str]  # method, task, source language
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows of scores.parquet, summary.parquet and slopes.parquet, and the study they answer."""
+
+    params: Params
+    scores: list[Row]
+    summary: list[Row]
+    slopes: list[Row]
+    inputs: Mapping[str, str]  # path -> sha256, as the aggregate read them
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str], Row]:
+        return {(row["target"], row["language"], row["group"]): row for row in self.summary}
+
+    @cached_property
+    def groups(self) -> list[Row]:
+        """One row per group, in the order of the summary: label, method, task, language, size."""
+        names = ("group", "method", "task", "source_language", "size")
+        found = {row["group"]: {name: row[name] for name in names} for row in self.summary}
+        order = {row["group"]: index for index, row in reversed(list(enumerate(self.summary)))}
+        return sorted(found.values(), key=lambda row: order[row["group"]])
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """Targets in the order of the study."""
+        present = {row["target"] for row in self.summary}
+        return [name for name in self.params.targets if name in present]
+
+    @property
+    def columns(self) -> list[str]:
+        """Targets, then the pseudo-target `all` where there is one."""
+        return self.targets + [ALL] * any(row["target"] == ALL for row in self.summary)
+
+    @property
+    def confidence(self) -> str:
+        """`95%`, as it is written in captions."""
+        return f"{100 * self.params.aggregate.confidence:g}%"
+
+    def languages(self, target: str) -> list[str]:
+        """Languages of a target: its source first, then in the order of the study."""
+        spec = self.params.targets[target]
+        return sorted(spec.languages, key=lambda language: language != spec.source_language)
+
+    def headline(self, target: str) -> str:
+        """The pseudo-language that stands for a target: zero-shot, or its only language."""
+        found = {row["language"] for row in self.summary if row["target"] == target}
+        return ZERO_SHOT if ZERO_SHOT in found else "mean"
+
+    def row(self, target: str, language: str, group: str) -> Row | None:
+        """One row of the summary, or None where the study has no such cell."""
+        return self._index.get((target, language, group))
+
+    def series(self) -> list[Series]:
+        """Settings that differ only in size, without the baseline, in order."""
+        keys = [(g["method"], g["task"], g["source_language"]) for g in self.groups if g["size"]]
+        return list(dict.fromkeys(key for key in keys if key[0] != "none"))
+
+    def along(self, target: str, language: str, series: Series) -> list[Row]:
+        """Rows of one series in one language, by rising size."""
+        rows = (
+            self.row(target, language, group["group"])
+            for group in self.groups
+            if (group["method"], group["task"], group["source_language"]) == series
+        )
+        return sorted((row for row in rows if row is not None), key=lambda row: int(row["size"]))
+
+    def baseline(self, target: str, language: str) -> Row | None:
+        """The `none` row of a target in a language."""
+        return self.row(target, language, "none")
+
+    def comparisons(self) -> Iterator[Row]:
+        """Headline rows of single targets that have a delta."""
+        for row in self.summary:
+            if row["target"] == ALL or row["delta"] is None:
+                continue
+            if row["language"] == self.headline(row["target"]):
+                yield row
+
+    def single_language_rows(self) -> Iterator[Row]:
+        """Summary rows of real languages of real targets."""
+        for row in self.summary:
+            if row["target"] != ALL and row["language"] not in AGGREGATES:
+                yield row
+
+
+def load(params: Params, folder: Path) -> Results:
+    """Read an aggregate folder.
+
+    Raises:
+        UserError: a file is missing or broken.
+    """
+    tables = [read_parquet(folder / f"{name}.parquet") for name in ("scores", "summary", "slopes")]
+    record = read_json(folder / "record.json")
+    scores, rows, slopes = (table.to_pylist() for table in tables)
+    return Results(params, scores, rows, slopes, record["inputs"])
+
+
+def size_text(size: int) -> str:
+    """1000 -> 1K, 12500 -> 12.5K, 2000000 -> 2M, 0 -> 0."""
+    for unit, letter in ((1_000_000, "M"), (1000, "K")):
+        if size >= unit:
+            return f"{size / unit:.3g}{letter}"
+    return str(size)
+
+
+def series_text(series: Series) -> str:
+    """`squad (en)`; a method other than the usual one is named."""
+    method, task, language = series
+    return f"{task} ({language})" + ("" if method == "single" else f", {method}")
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign and a true minus; never "-0.0"."""
+    rounded = round(value, digits)
+    return f"{'−' if rounded < 0 else '+'}{abs(rounded):.{digits}f}"
+
+
+def plain(value: float, digits: int = 1) -> str:
+    """A number with a true minus and no plus."""
+    return signed(value, digits).lstrip("+")
+
+
+def p_text(value: float) -> str:
+    """`p < 0.001`, `p = 0.03`."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def stars(p_holm: float | None) -> str:
+    """Marks of the tables: ** below 0.01, * below 0.05, after Holm's correction."""
+    if p_holm is None or p_holm >= 0.05:
+        return ""
+    return "**" if p_holm < 0.01 else "*"

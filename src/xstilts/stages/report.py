@@ -1,0 +1,50 @@
+"""Stage `report`: the page, figures, tables and plot data of a study.
+
+Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, writes `report/`. The
+bytes of all that it writes depend on the aggregate and params.yaml alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xstilts import paths, record
+from xstilts.files import output_folder, write_bytes, write_json
+from xstilts.observe import Observe, Record
+from xstilts.params import Params
+from xstilts.report import results as reading
+
+NAMES = ("scores.parquet", "summary.parquet", "slopes.parquet", "record.json")
+LOOKS = (Path("report/page.html.j2"), Path("report/style.css"))  # code that is no module
+
+
+def run(params: Params, key: str, observe: Observe) -> Record:
+    """Write index.html, figures/, tables/, plots/ and record.json into `report/`.
+
+    Raises:
+        UserError: a file of the aggregate is missing or broken.
+    """
+    # matplotlib takes a second to import: only now.
+    from xstilts.report import drawing, figures, page, plots, tables
+
+    folder = paths.aggregated(params.study)
+    results = reading.load(params, folder)
+    with output_folder(paths.REPORT) as out:
+        drawn = figures.build(results)
+        with observe.progress("figures", len(drawn)) as advance:
+            saved = []
+            for figure in drawn:
+                saved.append((figure, drawing.save(figure, out / "figures")))
+                advance(1)
+        built = tables.build(results)
+        for table in built.values():
+            tables.save(table, out / "tables")
+        plots.save(results, out / "plots")
+        write_bytes(out / "index.html", page.render(results, saved, built).encode())
+        written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
+        inputs = [folder / name for name in NAMES]
+        made = record.make(
+            params, "report", key, params.report, inputs, {}, None, tuple(written), LOOKS
+        )
+        write_json(out / "record.json", made)
+    return made

@@ -1,0 +1,44 @@
+"""The page of provenance: links to MLflow where they are known, never an error where not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from xstilts.files import write_json
+from xstilts.report import runs_page
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_nothing_ran_yet() -> None:
+    """The report links to this page also after `git clone` and `dvc pull`."""
+    text = runs_page.write("demo").read_text(encoding="utf-8")
+    assert "No stage of this study has run" in text
+
+
+def test_a_run_links_to_mlflow_and_is_found_by_its_key() -> None:
+    """The report's `runs.html#<run>` must lead to the row with the MLflow link."""
+    facts = {"mlflow_run_id": "abc123", "mlflow_experiment_id": "7", "host": "<b>"}
+    write_json(Path("provenance/demo/transfer/none-s1.json"), facts)
+    write_json(Path("provenance/demo/intermediate/none-s1.json"), {})
+    path = runs_page.write("demo")
+    text = path.read_text(encoding="utf-8")
+    assert path == Path("provenance/demo/runs.html")
+    assert 'href="http://127.0.0.1:5000/#/experiments/7/runs/abc123"' in text
+    assert text.count('id="none-s1"') == 1
+    assert 'id="intermediate-none-s1"' in text
+    assert "host: &lt;b&gt;" in text
+    assert 'href="../../report/index.html"' in text
+
+
+def test_a_broken_file_is_shown_and_stops_nothing() -> None:
+    """It is written after each stage; it must never make a stage fail."""
+    broken = Path("provenance/demo/transfer/x.json")
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{", encoding="utf-8")
+    assert "unreadable" in runs_page.write("demo").read_text(encoding="utf-8")

@@ -1,0 +1,180 @@
+"""The report stage on a made-up study: equal bytes, nothing from outside, right numbers."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
+import fake_study
+
+from xstilts.errors import UserError
+from xstilts.files import read_json, sha256_file
+from xstilts.observe import Observe
+from xstilts.params import Params
+from xstilts.stages import aggregate, report
+
+QUIET = Observe(quiet=True)
+REPORT = Path("report")
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Path]:
+    """A study with its aggregate and its report; the folder is the project root."""
+    root = tmp_path_factory.mktemp("study")
+    params = fake_study.params(resamples=100)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        fake_study.write(params, examples=100)
+        aggregate.run(params, "fake", QUIET)
+        report.run(params, "fake", QUIET)
+    return params, root
+
+
+@pytest.fixture
+def made(study: tuple[Params, Path], monkeypatch: pytest.MonkeyPatch) -> Params:
+    """The same, with its root as the working folder."""
+    monkeypatch.chdir(study[1])
+    return study[0]
+
+
+class Page(HTMLParser):
+    """Collects ids, links, what a browser would load, and tags left open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("src", "srcset", "data", "poster") or (tag == "link" and name == "href"):
+                self.loads.append(value or "")
+            elif tag == "a" and name == "href":
+                self.links.append(value or "")
+            elif name == "xlink:href" and not (value or "").startswith("#"):
+                self.loads.append(value or "")
+            elif name == "id":
+                self.ids.append(value or "")
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def page() -> tuple[str, Page]:
+    text = (REPORT / "index.html").read_text(encoding="utf-8")
+    parsed = Page()
+    parsed.feed(text)
+    return text, parsed
+
+
+def test_equal_work_gives_equal_bytes(made: Params) -> None:
+    """The report is a DVC output: a second rendering must not look like a change."""
+    files = sorted(path for path in REPORT.rglob("*") if path.is_file())
+    before = {path: sha256_file(path) for path in files}
+    report.run(made, "fake", QUIET)
+    after = sorted(path for path in REPORT.rglob("*") if path.is_file())
+    assert {path: sha256_file(path) for path in after} == before
+    assert {path.suffix for path in files} >= {".html", ".svg", ".png", ".csv", ".tex", ".json"}
+
+
+def test_page_loads_nothing_from_outside(made: Params) -> None:
+    """It is read years later, by mail, on a machine without a network."""
+    text, parsed = page()
+    assert parsed.loads == []
+    assert "<script" not in text
+    assert "@import" not in text
+    assert re.findall(r"url\((?!#)[^)]*\)", text) == []
+    outside = [link for link in parsed.links if "//" in link]
+    assert all(link.startswith("http://127.0.0.1:5000/#/") for link in outside)
+
+
+def test_page_is_well_formed(made: Params) -> None:
+    """All tags closed; no id twice, as figures share one page; links to files lead to files."""
+    _, parsed = page()
+    assert parsed.open == []
+    assert len(parsed.ids) == len(set(parsed.ids))
+    for link in parsed.links:
+        if link.startswith("#"):
+            assert link[1:] in parsed.ids
+        elif "//" not in link and not link.startswith("../provenance/fake/runs.html"):
+            assert (REPORT / link).is_file()
+
+
+def test_nothing_of_the_place_or_time_is_on_the_page(made: Params) -> None:
+    """Such things differ between equal runs."""
+    text, _ = page()
+    assert str(Path.cwd()) not in text
+    assert not re.search(r"\b20[2-9]\d-\d\d-\d\d", text)
+
+
+def test_delta_table_repeats_the_summary(made: Params) -> None:
+    """The CSV has the summary's numbers; the page shows them rounded, with their mark."""
+    with (REPORT / "tables/deltas.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    row = next(r for r in rows if (r["group"], r["target"]) == ("facts-qaa-16000", "paraphrase"))
+    assert row["language"] == "zero-shot"
+    text, _ = page()
+    assert f">+{float(row['delta']):.1f}<" in text
+    assert f"from {float(row['mean']) - float(row['delta']):.1f} to" in text
+    assert len(rows) == 7 * 3  # groups x (targets and their mean)
+
+
+def test_every_run_is_listed_with_its_hashes(made: Params) -> None:
+    """A number in the report is traced to the run that made it."""
+    text, parsed = page()
+    for run in made.transfer:
+        assert run in parsed.ids
+        assert f"../provenance/fake/runs.html#{run}" in parsed.links
+        assert sha256_file(Path(f"results/transfer/fake/{run}/scores.json")) in text
+
+
+def test_collapsed_run_is_listed_and_marked(made: Params) -> None:
+    """The one collapsed cell of the made-up study is named, and its mean carries a dagger."""
+    text, _ = page()
+    collapsed = text[text.index('id="collapsed"') : text.index('id="method"')]
+    assert "order-qaa-1000-s2" in collapsed
+    assert "1 of 140 cells" in collapsed
+    assert "†" in text[text.index('id="gain"') : text.index('id="languages"')]
+
+
+def test_latex_is_balanced_and_escaped(made: Params) -> None:
+    """An underscore in a target's name stops LaTeX."""
+    for path in (REPORT / "tables").glob("*.tex"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        body = [line for line in lines if line.endswith(r"\\")]
+        assert len({line.count(" & ") for line in body}) == 1
+        assert not re.search(r"(?<!\\)_", "\n".join(body))
+        assert lines[-1] == r"\end{tabular}"
+
+
+def test_plots_are_rows_for_dvc(made: Params) -> None:
+    """`dvc plots show` takes a list of objects, with x, y and the name of a line."""
+    rows = read_json(REPORT / "plots/scaling.json")
+    assert set(rows[0]) >= {"series", "target", "language", "task", "size", "mean"}
+    keys = [(row["series"], row["size"]) for row in rows]
+    assert len(keys) == len(set(keys))
+    assert all(row["size"] > 0 for row in rows)
+    assert {row["target"] for row in read_json(REPORT / "plots/deltas.json")} >= set(made.targets)
+
+
+def test_a_missing_aggregate_is_named(made: Params, tmp_path: Path) -> None:
+    """The stage must say what to run first, and not leave half a report."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        with pytest.raises(UserError, match=r"results/aggregate/fake/scores\.parquet is missing"):
+            report.run(made, "fake", QUIET)
+        assert not REPORT.exists()
