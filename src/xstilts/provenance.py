@@ -1,0 +1,261 @@
+"""When, where and on what a stage ran: what may differ between two runs of equal result.
+
+Also the reader of these files and of record.json, from which `tracking.sync` rebuilds its store.
+Written by the CLI after each stage to `provenance/<study>/<stage>/<key>.json`, which is no DVC
+output, so equal work keeps an equal dvc.lock. The file is meant to be committed and published:
+it names hardware and versions, never a host, a user, a path outside the project or a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from xstilts import files, paths
+
+PACKAGES = ("xstilts", "torch", "transformers", "deepspeed", "mlflow", "dvc")
+# What decides a result. dvc.lock is not here: DVC rewrites it during the very run.
+CODE = ("src", "studies", "params.yaml", "dvc.yaml", "pyproject.toml", "requirements.lock")
+PRIVATE = re.compile(r"user|host|account|token|secret|password|credential|api_?key|address", re.I)
+SHOWN = ("method", "task", "language", "size", "seed")  # params that also become tags
+RUN_KEY = "xstilts.run_key"  # the tag by which `tracking.sync` knows a record's run
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")  # never copied: DVC versions them
+LARGEST = 64 << 20  # bytes of an artifact that is copied; above, only its sha256 is told
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # a table of runs, not of traces
+    "mlflow.note.content": (
+        "The best run of a task: filter `tags.stage = 'transfer'`, tick `<task>.zero_shot` (0-100, "
+        "mean over the languages not trained on) under Columns, click its head. One row per stage "
+        "run; tags `task`, `language`, `size`, `seed`. record.json holds the same, in DVC."
+    ),
+}
+TIMEOUT = 10  # seconds for git and nvidia-smi, so that a hung driver or disk stops nothing
+
+
+def write(
+    study: str,
+    stage: str,
+    key: str,
+    started: datetime | float,
+    seconds: float,
+    mlflow_run_id: str | None,
+    machine: dict[str, Any],
+) -> Path:
+    """Write the provenance of one finished stage.
+
+    Args:
+        started: start as an aware datetime, or seconds since the epoch.
+        seconds: wall-clock duration.
+        mlflow_run_id: the live run in the MLflow store of this machine; None when untracked.
+        machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
+
+    Returns:
+        The file, relative to the project root.
+    """
+    if not isinstance(started, datetime):
+        started = datetime.fromtimestamp(started, UTC)
+    path = paths.provenance(study, stage, key)
+    content = {
+        "study": study,
+        "stage": stage,
+        "key": key,
+        "started": started.astimezone(UTC).isoformat(timespec="milliseconds"),
+        "seconds": round(seconds, 3),
+        "mlflow_run_id": mlflow_run_id,
+        "git": git_state(),
+        "image": os.environ.get("XSTILTS_IMAGE_DIGEST") or None,
+        "hardware": hardware(),
+        "software": software(),
+        "machine": _publishable(machine),
+    }
+    files.write_json(path, content)
+    return path
+
+
+def records(study: str) -> list[tuple[Path, dict[str, Any]]]:
+    """All (folder, record.json content) of a study's finished stages, in the order of paths."""
+    found = []
+    for root in ("data", "models", "results", "report"):
+        for path in sorted(Path(root).rglob("record.json")):
+            if any(part.startswith(".") for part in path.parts):
+                continue  # a stage is just writing this one
+            record = files.read_json(path)
+            if record.get("study") == study:
+                found.append((path.parent, record))
+    return found
+
+
+def run_key(record: dict[str, Any]) -> str:
+    """Name the work that a record tells of: sha256 of what decides its result."""
+    return files.sha256_json([record.get(n) for n in ("stage", "key", "params", "inputs", "code")])
+
+
+def times(record: dict[str, Any], folder: Path) -> tuple[int, int, dict[str, Any]]:
+    """Start and end (ms since the epoch) and git state of a record's stage run.
+
+    Without provenance, the record's own file time stands for both.
+    """
+    path = paths.provenance(record["study"], record["stage"], record["key"])
+    if not path.exists():
+        written = int(1000 * (folder / "record.json").stat().st_mtime)
+        return written, written, {}
+    origin = files.read_json(path)
+    start = int(1000 * datetime.fromisoformat(origin["started"]).timestamp())
+    return start, start + int(1000 * origin["seconds"]), origin["git"]
+
+
+def labels(spec: dict[str, Any], git: dict[str, Any]) -> dict[str, str]:
+    """What a person filters runs by, and where a run comes from, as MLflow tags."""
+    stage, params = spec["stage"], spec["params"]
+    tags = {"stage": stage, "run": spec["key"], "study": spec["study"]}
+    tags |= {name: str(params[name]) for name in SHOWN if params.get(name) is not None}
+    tags |= {"mlflow.source.name": f"xstilts {stage}", "mlflow.source.type": "LOCAL"}
+    if git.get("commit"):
+        tags["mlflow.source.git.commit"] = git["commit"]
+        tags["git.dirty"] = str(bool(git.get("dirty"))).lower()
+    return tags
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """Nested params as flat text: `{"a": {"b": [1]}}` -> `{"a.b": "[1]"}`."""
+    if isinstance(value, dict) and (value or not prefix):
+        parts = [flat(v, f"{prefix}.{k}" if prefix else str(k)) for k, v in value.items()]
+        return {name: text for part in parts for name, text in part.items()}
+    return {prefix: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+
+
+def points(record: dict[str, Any], without: set[str]) -> list[tuple[str, float, int]]:
+    """(name, value, step) of a record's curves, less those named, and of its final metrics."""
+    curves = {name: curve for name, curve in record.get("curves", {}).items() if curve}
+    found = [(n, v, int(step)) for n, c in curves.items() if n not in without for step, v in c]
+    for name, value in record["metrics"].items():
+        # MLflow shows the last step's value: a final metric must not lose to its own curve.
+        found.append((name, value, int(curves[name][-1][0]) if name in curves else 0))
+    return found
+
+
+def outcome(record: dict[str, Any], folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Tags that say what a record was made from, and the names of the files worth copying."""
+    tags = {RUN_KEY: run_key(record)}
+    tags |= {f"input/{path}": sha for path, sha in record.get("inputs", {}).items()}
+    tags["mlflow.note.content"] = f"The same in a file: `{folder}/record.json`"
+    names = ["record.json", *record.get("artifacts", [])]
+    large = [n for n in names if n.endswith(WEIGHTS) or (folder / n).stat().st_size > LARGEST]
+    tags |= {f"sha256/{name}": files.sha256_file(folder / name) for name in large}
+    return tags, [name for name in names if name not in large]
+
+
+def view(stage: str, metrics: list[str]) -> tuple[str, str]:
+    """MLflow's table of runs, as its UI saves it: one stage, its main metrics, best first.
+
+    The experiment's tag and its value; the address `?viewStateShareKey=<stage>` opens it.
+    Main are the `<task>.zero_shot` metrics where there are some, the average first.
+    """
+    main = sorted(name for name in metrics if name.endswith(".zero_shot")) or sorted(metrics)[:12]
+    main.sort(key=lambda name: not name.startswith("average"))
+    name, columns = "attributes.`Run Name`", [f"metrics.`{metric}`" for metric in main]
+    state = {
+        "searchFilter": f"tags.stage = '{stage}'",
+        "orderByKey": columns[0] if columns else "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns,
+        "columnOrder": [name, "runDateAndNestInfo", *columns, "duration"],
+        "columnWidths": {name: 330} | dict.fromkeys(columns, 170),  # pixels
+    }
+    return f"mlflow.sharedViewState.{stage}", json.dumps(state)
+
+
+def one_line(error: BaseException) -> str:
+    """`Type: first line`, cut to what a tag and a reader can take."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")[:500]
+
+
+def git_state() -> dict[str, Any]:
+    """`commit` (40 hex, or None outside git) and `dirty`: code or study differs from the commit."""
+    commit = _output("git", "rev-parse", "HEAD")
+    if commit is None:
+        return {"commit": None, "dirty": None}
+    changes = _output("git", "status", "--porcelain", "--", *CODE)
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def hardware() -> dict[str, Any]:
+    """CPU model, usable cores, and per visible GPU its name and driver. No host name."""
+    query = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
+    rows = [line.rsplit(", ", 1) for line in (_output(*query) or "").splitlines()]
+    gpus = [row for row in rows if len(row) == 2]
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "gpus": [name for name, _ in gpus],
+        "driver": gpus[0][1] if gpus else None,
+    }
+
+
+def software() -> dict[str, Any]:
+    """Python and package versions (read from metadata: nothing heavy is imported), and workers."""
+    versions: dict[str, str | None] = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": versions,
+        "threads": _number("OMP_NUM_THREADS"),
+        "processes": _number("WORLD_SIZE") or 1,
+    }
+
+
+def _cpu_model() -> str:
+    """The name that the kernel gives, e.g. `AMD EPYC 9554`; else the architecture."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def _publishable(value: Any) -> Any:
+    """Numbers and plain words; private keys go, and strings that hold an absolute path go too."""
+    if isinstance(value, dict):
+        kept = {str(k): _publishable(v) for k, v in value.items() if not PRIVATE.search(str(k))}
+        return {k: v for k, v in kept.items() if v is not None}
+    if isinstance(value, (list, tuple)):
+        return [item for item in map(_publishable, value) if item is not None]
+    if isinstance(value, (bool, int, float)):
+        return value
+    text = str(value)
+    return None if value is None or re.search(r"(^|[\s=:])[/~]|\\|@", text) else text
+
+
+def _number(variable: str) -> int | None:
+    """An environment variable as a number; None when unset or no number."""
+    text = os.environ.get(variable, "")
+    return int(text) if text.isdigit() else None
+
+
+def _output(*command: str) -> str | None:
+    """Standard output of a command; None when it is not installed, fails, or hangs."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
