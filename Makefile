@@ -1,0 +1,58 @@
+# What a person types. Every target does all its own set-up: `make demo` works on a fresh machine.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
+STAMP := .venv/installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+
+.PHONY: help install demo mirror test test-all lint ui clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: $(STAMP) ## Create .venv with the pinned dependencies
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	  { echo 'xstilts needs Python 3.11. Mend: make install PYTHON=/path/to/python3.11'; exit 2; }
+	$(PYTHON) -m venv .venv
+	@echo 'installing pinned dependencies into .venv (some minutes, about 3 GB) ...'
+	@$(PIP) --require-hashes --no-deps -r docker/torch-cpu.lock 2>/dev/null || \
+	  { echo 'no CPU build of torch at hand: taking the CUDA build'; \
+	    $(PIP) --require-hashes --no-deps -r docker/torch-cuda.lock; }
+	@$(PIP) --require-hashes --no-deps -r requirements.lock
+	@$(PIP) --no-deps -e .
+	@touch $(STAMP)
+
+demo: install ## Run the demo study, about 9 minutes on 2 cores
+	xstilts study use demo
+	dvc repro
+	@xstilts scores
+	@xstilts where
+
+mirror: install ## Run the study on real rows, from the mirror at XSTILTS_MIRROR
+	xstilts study use mirror
+	dvc repro
+	@xstilts scores
+	@xstilts where
+
+test: install ## Run the fast tests
+	pytest -m 'not slow'
+
+test-all: install ## Run all tests
+	pytest
+
+lint: install ## Check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+ui: install ## Open the MLflow UI on the study in use
+	xstilts ui
+
+clean: ## Delete what runs made (.venv and the DVC cache stay)
+	rm -rf data models results report .state mlruns/mlflow.db mlruns/artifacts

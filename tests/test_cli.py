@@ -1,0 +1,115 @@
+"""The command line: each verb has a purpose, starts fast, and a person's mistake is exit code 2."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from xstilts import __version__, cli, pipeline, stages
+from xstilts.errors import UserError
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+HEAVY = ("torch", "transformers", "deepspeed", "mlflow", "datasets", "matplotlib")
+WATCHED = f"""
+import sys
+from xstilts.cli import main
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+print("loaded:", [name for name in {HEAVY} if name in sys.modules], file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def watched(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line and print which heavy packages it loaded."""
+    return subprocess.run(
+        [sys.executable, "-c", WATCHED, *arguments],
+        env={**os.environ, "XSTILTS_TRACKING": "off"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
+    """It is the first thing that anybody types; torch alone takes seconds."""
+    done = watched("--help")
+    assert done.returncode == 0, done.stderr
+    verbs = [*stages.WORDS, "study", "plan", "scores", "sync", "version"]
+    named = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert set(verbs) <= named
+    assert "loaded: []" in done.stderr
+
+
+def test_data_stages_load_nothing_heavy(project: Path) -> None:
+    """They run on login nodes and in small containers, one process a task."""
+    flow = {"fetch": "world--facts", "prepare": "world_qa", "subsample": "world_qa-qaa-s1"}
+    for word, key in flow.items():
+        done = watched(word, key)
+        assert done.returncode == 0, done.stderr
+        assert "loaded: []" in done.stderr, word
+    assert Path("data/subsample/small/world_qa-qaa-s1/40.parquet").is_file()
+
+
+@pytest.mark.parametrize("arguments", [("study", "list"), ("study", "use", "small")])
+def test_verbs_for_people_load_nothing_heavy(arguments: tuple[str, ...], project: Path) -> None:
+    """They are typed all day."""
+    done = watched(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "loaded: []" in done.stderr
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    """Asked for in every bug report."""
+    assert CliRunner().invoke(cli.app, ["version"]).output.strip() == __version__
+
+
+def refuse(word: str, key: str | None = None) -> None:
+    raise UserError("something is wrong. Mend: it")
+
+
+@pytest.mark.parametrize(
+    ("rank", "shown"), [("0", "xstilts: something is wrong. Mend: it\n"), ("1", "")]
+)
+def test_a_persons_mistake_is_one_line_and_exit_code_2(
+    rank: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Of many workers one says it."""
+    monkeypatch.setattr(pipeline, "run_stage", refuse)
+    monkeypatch.setattr(sys, "argv", ["xstilts", "report"])
+    monkeypatch.setenv("RANK", rank)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    assert capsys.readouterr().err == shown
+
+
+def test_a_bug_is_no_persons_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback must be seen."""
+
+    def broken(word: str, key: str | None = None) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pipeline, "run_stage", broken)
+    monkeypatch.setattr(sys, "argv", ["xstilts", "report"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("fetch",), ("report", "x"), ("plan", "-x")])
+def test_a_wrong_command_is_exit_code_2_and_told(arguments: tuple[str, ...], cli: Cli) -> None:
+    """A typing error in a job script stops it."""
+    done = cli(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Error" in done.stderr
