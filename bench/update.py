@@ -1,0 +1,101 @@
+"""What one update costs: our loop against plainer ways, as ratios measured in one run.
+
+    python bench/update.py            two minutes on 2 cores; prints a table
+
+Same model, rows, order and number of threads for all; the ways take turns, so that a noisy machine
+is noisy for all of them; the median of the rounds counts. Kept results: bench/README.md.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from xstilts import batches, distributed, kinds, model, training
+from xstilts.params import Architecture, Machine, Training
+
+SHAPE = Architecture(
+    vocabulary=2000, layers=2, hidden=128, heads=4, feed_forward=512, max_positions=130
+)
+BUDGET = Training(steps=1000, batch=64, learning_rate=1e-4, dropout=0.0, max_length=128)
+MACHINE = Machine(threads=2, micro_batch=16)
+ROUNDS, UPDATES = 7, 8
+
+
+class Words:
+    """All that the loop asks of a tokenizer."""
+
+    pad_token_id = 1
+
+
+def job() -> training.Job:
+    """Pair classification on rows whose lengths are spread as MNLI's: log-normal, median 36."""
+    rng = np.random.default_rng(0)
+    lengths = np.clip(rng.lognormal(3.58, 0.45, 4000).astype(int), 8, 128)
+    features = [
+        {"ids": [rng.integers(5, 2000, n).tolist()], "row": i, "label": i % 3}
+        for i, n in enumerate(lengths)
+    ]
+    torch.manual_seed(0)
+    encoder = model.small_xlmr(SHAPE, 2000, 0.0).model.roberta
+    kind = kinds.get("classification")
+    net = model.WithHead(encoder, kind.head(128, ["a", "b", "c"], 0.0))
+    return training.Job("bench", net, features, kind, Words(), BUDGET, 1)
+
+
+def engine_way(machine: Machine, workers: distributed.Workers) -> Callable[[int], Any]:
+    """Our loop on a DeepSpeed engine."""
+    work = job()
+    engine = distributed.engine(work.model, BUDGET, machine, workers)
+    return lambda step: training._update(engine, work, step, 1000, machine, workers)
+
+
+def plain_way(workers: distributed.Workers, padded: bool) -> Callable[[int], Any]:
+    """Plain torch: one batch padded to its longest row, or our sorted micro-batches."""
+    work = job()
+    optimizer = torch.optim.AdamW(work.model.parameters(), lr=1e-4)
+
+    def update(step: int) -> None:
+        order = batches.batch_indices(len(work.features), BUDGET.batch, 1, step)
+        batch = [work.features[i] for i in order]
+        for piece in [batch] if padded else batches.pieces_of(batch, 4):
+            tensors = batches.collate(piece, 1, workers.device)
+            (work.kind.loss(work.model(**tensors), piece) / len(batch)).backward()
+        torch.nn.utils.clip_grad_norm_(work.model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return update
+
+
+def main() -> None:
+    """Let the ways take turns; print medians and ratios."""
+    workers = distributed.Workers.start(MACHINE)
+    ways = {
+        "plain torch, one padded batch": plain_way(workers, padded=True),
+        "plain torch, sorted micro-batches": plain_way(workers, padded=False),
+        "xstilts, DeepSpeed ZeRO 1": engine_way(MACHINE, workers),
+        "xstilts, DeepSpeed ZeRO 2": engine_way(MACHINE.model_copy(update={"zero": 2}), workers),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(ROUNDS + 1):
+        for name, update in ways.items():
+            began = time.perf_counter()
+            for step in range(UPDATES):
+                update(step)
+            if turn:  # the first turn warms up
+                times[name].append(time.perf_counter() - began)
+    base = statistics.median(times["plain torch, one padded batch"])
+    print("| way | ms per update | time, padded batch = 1 |\n|---|---|---|")
+    for name, seconds in times.items():
+        middle = statistics.median(seconds)
+        print(f"| {name} | {1000 * middle / UPDATES:.0f} | {middle / base:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
