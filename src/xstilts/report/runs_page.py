@@ -13,20 +13,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from xstilts import paths
+from xstilts import paths, stages
 from xstilts.files import write_bytes
 
 MLFLOW = "http://127.0.0.1:5000"
-STAGES = (
-    "fetch",
-    "prepare",
-    "subsample",
-    "pretrain",
-    "intermediate",
-    "transfer",
-    "aggregate",
-    "report",
-)
 LEFT_OUT = ("stage", "key", "study", "mlflow_run_id", "mlflow_experiment_id")
 LONG = 90  # characters of a value that are shown; the whole is in its title
 HEAD = """<!doctype html>
@@ -54,7 +44,8 @@ def write(study: str) -> Path:
     style = (resources.files("xstilts.report") / "style.css").read_text(encoding="utf-8")
     back = "../" * (len(target.parts) - 1) + (paths.REPORT / "index.html").as_posix()
     parts = [HEAD.format(study=escape(study), style=style, report=back)]
-    for stage in (*STAGES[5:6], *STAGES[:5], *STAGES[6:]):  # what the report links to comes first
+    # `transfer` is what the report links to, so it comes first; sorting keeps the others in order.
+    for stage in sorted(stages.WORDS, key=lambda word: word != "transfer"):
         found = _read(paths.provenance(study, stage, "x").parent)
         if found:
             parts.append(_section(stage, found))
