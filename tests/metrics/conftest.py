@@ -1,14 +1,20 @@
-"""Golden numbers of the official scorers; the folder is named by XSTILTS_GOLDEN."""
+"""Golden numbers of the official scorers: where they are, how ours are compared, and the table.
 
-import json
+The folder is named by XSTILTS_GOLDEN. What `compared` saw is printed at the end of a run.
+"""
+
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-Golden = Callable[[str], Any]
+TOLERANCE = 1e-6
+Pair = tuple[Any, Any]  # ours, official
+Compared = Callable[..., None]
+_SEEN: dict[str, tuple[int, float, float]] = {}  # what -> numbers, largest difference, tolerance
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +25,45 @@ def golden_folder() -> Path:
     return Path(os.environ["XSTILTS_GOLDEN"])
 
 
+def _differences(ours: Any, official: Any) -> Iterator[float]:
+    """Of all numbers in two structures of one shape; inf where something else differs."""
+    if isinstance(official, dict) and isinstance(ours, dict):
+        if ours.keys() != official.keys():
+            yield math.inf
+        for key in ours.keys() & official.keys():
+            yield from _differences(ours[key], official[key])
+    elif isinstance(official, list) and isinstance(ours, list):
+        if len(ours) != len(official):
+            yield math.inf
+        for one, other in zip(ours, official, strict=False):
+            yield from _differences(one, other)
+    elif isinstance(official, int | float) and isinstance(ours, int | float):
+        yield abs(ours - official)
+    else:
+        yield 0.0 if ours == official else math.inf
+
+
 @pytest.fixture(scope="session")
-def golden(golden_folder: Path) -> Golden:
-    """golden("qa/mlqa.ar.json") is the parsed file."""
-    return lambda name: json.loads((golden_folder / name).read_text(encoding="utf-8"))
+def compared() -> Compared:
+    """compared(what, pairs of ours and official, tolerance): notes and asserts the differences."""
+
+    def compare(what: str, pairs: Iterable[Pair], tolerance: float = TOLERANCE) -> None:
+        found = [one for pair in pairs for one in _differences(*pair)]
+        assert found, f"{what} holds no number"
+        _SEEN[what] = (len(found), max(found), tolerance)
+        assert max(found) <= tolerance, f"{what}: {max(found)}"
+
+    return compare
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The largest difference of each file."""
+    if not _SEEN:
+        return
+    terminalreporter.section("golden numbers: ours against the official scorers")
+    width = max(map(len, _SEEN))
+    terminalreporter.line(f"{'what':<{width}}  {'compared':>8}  {'largest':>8}  tolerance")
+    for what, (count, largest, tolerance) in sorted(_SEEN.items()):
+        terminalreporter.line(f"{what:<{width}}  {count:>8}  {largest:>8.1e}  {tolerance:.0e}")
+    counts, largest, _ = zip(*_SEEN.values(), strict=True)
+    terminalreporter.line(f"{'all':<{width}}  {sum(counts):>8}  {max(largest):>8.1e}")

@@ -1,9 +1,8 @@
-"""SQuAD and MLQA scores: rules by hand, sums, and equality with the official scripts.
+"""SQuAD and MLQA scores: rules by hand. (Official numbers: test_golden.py.)
 
 Run: python -m pytest tests/metrics/test_metric_qa.py
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,13 +11,6 @@ from hypothesis import strategies as st
 
 from xstilts.errors import UserError
 from xstilts.metrics import METRICS
-
-FILES = [
-    *[f"xquad.{language}" for language in ("ar", "de", "en", "ro", "th", "zh")],
-    *[f"mlqa.{language}" for language in ("ar", "en", "es", "zh")],
-    *[f"tydiqa.{language}" for language in ("ar", "en", "fi", "ko", "te")],
-]
-METRIC_OF = {"xquad": "squad_f1", "tydiqa": "squad_f1", "mlqa": "mlqa_f1"}
 
 # metric, language, prediction, references -> exact match, F1; derived from the scripts' rules
 RULES = {
@@ -81,22 +73,6 @@ def test_lists_that_do_not_fit_are_refused() -> None:
 
 
 texts = st.text(alphabet="ab the.,é月光 ", max_size=12)
-questions = st.lists(st.tuples(st.none() | texts, st.lists(texts, max_size=3)), min_size=1)
-
-
-@pytest.mark.parametrize("name", ["squad_f1", "mlqa_f1"])
-@settings(deadline=None)
-@given(pairs=questions, language=st.sampled_from(["en", "es", "zh", "ar"]))
-def test_main_is_the_sum_of_the_examples(name: str, pairs: Any, language: str) -> None:
-    """Bootstraps resample per_example: its sums must be the score that is reported."""
-    metric = METRICS[name]
-    predictions, references = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    parts = metric.per_example(predictions, references, language)
-    assert [den for _, den in parts] == [1.0] * len(pairs)
-    total = 100 * sum(num for num, _ in parts) / len(pairs)
-    scores = metric.score(predictions, references, language)
-    assert scores[metric.main] == pytest.approx(total)
-    assert all(0 <= value <= 100 for value in scores.values())
 
 
 @settings(deadline=None)
@@ -105,29 +81,3 @@ def test_a_text_matches_itself(text: str, language: str) -> None:
     """Normalising is a function of the text alone, so any answer is right against itself."""
     assert _score("mlqa_f1", text, [text], language)["exact_match"] == 100
     assert _score("squad_f1", text, [text], language)["exact_match"] == 100
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_equals_the_official_script(name: str, golden: Callable[[str], Any]) -> None:
-    """Scores over a file and of each of its questions are the official ones."""
-    case = golden(f"qa/{name}.json")
-    metric, language = METRICS[METRIC_OF[case["task"]]], case["language"]
-    ids = list(case["references"])
-    predictions = [case["predictions"].get(id_) for id_ in ids]
-    references = [case["references"][id_] for id_ in ids]
-    score = metric.score(predictions, references, language)
-    assert score == pytest.approx(case["expected"], abs=1e-6)
-    for id_, prediction, golds in zip(ids, predictions, references, strict=True):
-        official = case["per_question"][id_]
-        ours = metric.score([prediction], [golds], language)
-        assert ours == pytest.approx({key: official[key] for key in ours}, abs=1e-6), id_
-
-
-def test_equals_the_official_script_on_edge_cases(golden: Callable[[str], Any]) -> None:
-    """The scripts' quirks, one case each."""
-    cases = golden("qa/edge_cases.json")["cases"]
-    assert cases
-    for case in cases:
-        metric = f"{case['scorer']}_f1"
-        ours = _score(metric, case["prediction"], case["references"], case["language"])
-        assert ours == pytest.approx(case["expected"], abs=1e-6), case["name"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from xstilts.metrics import accuracy, qa, tagging
+from xstilts.metrics import accuracy, mining, qa, ranking, tagging
 
 Score = Callable[[list[Any], list[Any], str], dict[str, float]]
 PerExample = Callable[[list[Any], list[Any], str], list[tuple[float, float]]]
@@ -52,8 +52,16 @@ METRICS: dict[str, Metric] = {
     # list[str], list[str]: the tags of one sentence; PAN-X and UDPOS
     "entity_f1": _tag_metric("entity_f1", tagging.seqeval_0_0_12),
     "entity_f1_seqeval_1_2_2": _tag_metric("entity_f1_seqeval_1_2_2", tagging.seqeval_1_2_2),
+    # list[str], list[str]: the tags of one sentence; CCG
+    "tag_accuracy": Metric(
+        "tag_accuracy", "token_accuracy", tagging.score_tokens, tagging.tokens_per_example
+    ),
     # int, int: row number of the nearest neighbour (retrieval.nearest); Tatoeba
     "retrieval_accuracy": Metric(
         "retrieval_accuracy", "accuracy", accuracy.score, accuracy.per_example
     ),
+    # list[str], list[str]: ids of the English sentences that translate a foreign one; BUCC
+    "mining_f1": Metric("mining_f1", "f1", mining.score, mining.per_example),
+    # list[str], list[str]: candidate ids, best first, and the relevant ones; LAReQA, Mewsli-X
+    "map_at_20": Metric("map_at_20", "map_at_20", ranking.score, ranking.per_example),
 }

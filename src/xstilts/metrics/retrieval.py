@@ -26,7 +26,7 @@ def nearest(queries: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArra
         raise ValueError(f"queries {queries.shape} and pool {pool.shape} are not (q, d) and (p, d)")
     if not len(pool):
         raise ValueError("the pool has no rows")
-    ours, theirs = _unit_rows(queries), _unit_rows(pool)
+    ours, theirs = unit_rows(queries), unit_rows(pool)
     best = [
         np.argmax(ours[start : start + _BLOCK] @ theirs.T, axis=1)
         for start in range(0, len(ours), _BLOCK)
@@ -36,8 +36,12 @@ def nearest(queries: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArra
     return first
 
 
-def _unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows as float32 of length 1; rows of zeros stay."""
+def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows (n, d) as float32 of length 1; rows of zeros stay.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
     if not np.isfinite(rows).all():
         raise ValueError("embeddings hold values that are not finite")
     single = np.ascontiguousarray(rows, dtype=np.float32)

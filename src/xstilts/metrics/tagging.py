@@ -77,11 +77,20 @@ def counts(
     Raises:
         ValueError: lists, or the two sides of a sentence, differ in length, or there is nothing.
     """
-    for row, (ours, gold) in enumerate(paired(predictions, references)):
-        if len(ours) != len(gold):
-            raise ValueError(f"sentence {row} has {len(ours)} predicted and {len(gold)} gold tags")
+    _aligned(predictions, references)
     both = zip(entities(predictions, parse), entities(references, parse), strict=True)
     return [(len(ours & gold), len(ours), len(gold)) for ours, gold in both]
+
+
+def _aligned(
+    predictions: list[list[str]], references: list[list[str]]
+) -> list[tuple[list[str], list[str]]]:
+    """Pairs of sentences that are equally long; seqeval 0.0.12 would shift without a word."""
+    pairs = paired(predictions, references)
+    for row, (ours, gold) in enumerate(pairs):
+        if len(ours) != len(gold):
+            raise ValueError(f"sentence {row} has {len(ours)} predicted and {len(gold)} gold tags")
+    return pairs
 
 
 def per_example(
@@ -95,11 +104,31 @@ def per_example(
 def score(
     predictions: list[list[str]], references: list[list[str]], language: str, *, parse: Parse
 ) -> dict[str, float]:
-    """`f1` (main; 0 if there is no entity at all) and `token_accuracy`, 0-100."""
-    pairs = per_example(predictions, references, language, parse=parse)
-    same = [
-        (float(ours == gold), 1.0)
-        for sentence in zip(predictions, references, strict=True)
-        for ours, gold in zip(*sentence, strict=True)
+    """`f1` (main), `precision`, `recall` of entities and `token_accuracy`, 0-100.
+
+    The first three are 0 if there is no entity at all.
+    """
+    sentences = counts(predictions, references, parse)
+    return {
+        "f1": percentage((2 * right, ours + gold) for right, ours, gold in sentences),
+        "precision": percentage((right, ours) for right, ours, _ in sentences),
+        "recall": percentage((right, gold) for right, _, gold in sentences),
+        **score_tokens(predictions, references, language),
+    }
+
+
+def tokens_per_example(
+    predictions: list[list[str]], references: list[list[str]], language: str
+) -> list[tuple[float, float]]:
+    """(right, all) tokens per sentence; raises as `counts`."""
+    return [
+        (float(sum(map(str.__eq__, ours, gold))), float(len(gold)))
+        for ours, gold in _aligned(predictions, references)
     ]
-    return {"f1": percentage(pairs), "token_accuracy": percentage(same)}
+
+
+def score_tokens(
+    predictions: list[list[str]], references: list[list[str]], language: str
+) -> dict[str, float]:
+    """`token_accuracy`, 0-100: the share of tokens with the right tag."""
+    return {"token_accuracy": percentage(tokens_per_example(predictions, references, language))}
