@@ -1,4 +1,4 @@
-"""Prepared rows: their schema by kind, how raw rows become them, and what must hold for each.
+"""Prepared rows: their schema by kind, and how raw rows become them.
 
 Pure but for `read`, which opens raw files. Used by `prepare`; schemas are for all who read rows.
 """
@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pyarrow as pa
 
+from xstilts import rows
 from xstilts.errors import UserError
-from xstilts.sources import card, raw, url_path
+from xstilts.sources import card, joined, raw, url_path
 from xstilts.tasks.base import Row, Split, Task
 
+# What a row leads to that lacks a column, or has another type in it than its task expects.
+UNLIKE = (AttributeError, KeyError, TypeError, ValueError, IndexError)
 TEXT = pa.string()
 NUMBER = pa.int32()
+IDS = pa.list_(TEXT)
 ANSWERS = pa.list_(pa.struct([("text", TEXT), ("start", NUMBER)]))
 SCHEMAS: dict[str, pa.Schema] = {
     "classification": pa.schema(
@@ -34,17 +38,19 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "span": pa.schema([("id", TEXT), ("context", TEXT), ("question", TEXT), ("answers", ANSWERS)]),
     "tagging": pa.schema([("id", TEXT), ("tokens", pa.list_(TEXT)), ("tags", pa.list_(NUMBER))]),
+    # row i of text_a translates row i of text_b
     "retrieval": pa.schema([("id", TEXT), ("text_a", TEXT), ("text_b", TEXT)]),
+    # side: foreign or english; gold: ids of its translations, most often none
+    "mining": pa.schema([("id", TEXT), ("side", TEXT), ("text", TEXT), ("gold", IDS)]),
+    # Queries: text, relevant (ids of candidates). Candidates: text, pair (its context). Training:
+    # text, positive, positive_pair (the candidate that is right, and its context).
+    "ranking": pa.schema(
+        [
+            *(("id", TEXT), ("text", TEXT), ("pair", TEXT), ("relevant", IDS)),
+            *(("positive", TEXT), ("positive_pair", TEXT)),
+        ]
+    ),
     "mlm": pa.schema([("id", TEXT), ("text", TEXT), ("pair", TEXT)]),
-}
-# Texts that may not be empty; the others may (a choice task without a question, a single sentence).
-NEEDED = {
-    "classification": ("text_a",),
-    "multiple_choice": ("context",),
-    "span": ("context", "question"),
-    "tagging": (),
-    "retrieval": ("text_a", "text_b"),
-    "mlm": ("text",),
 }
 
 
@@ -54,12 +60,16 @@ class Rows:
 
     Attributes:
         dropped: source rows of this language that were left out (no label, no token).
+        unmatched: rows left out as no answer of theirs occurs in the context (translated QA).
+        elsewhere: rows of the same files that belong to other languages.
         realigned: rows with an answer whose stated start was wrong and was moved to its text.
         renamed: ids that the source gives twice and that got a number behind them.
     """
 
     rows: list[Row] = field(default_factory=list)
     dropped: int = 0
+    unmatched: int = 0
+    elsewhere: int = 0
     realigned: int = 0
     renamed: int = 0
 
@@ -73,34 +83,90 @@ def load_rows(task: Task, folder: Path, language: str, split: Split) -> list[Row
     return read(task, folder, language, split).rows
 
 
+def labelled(task: Task, folder: Path) -> Task:
+    """The task with the labels that only its data tells; most tasks name them themselves."""
+    return replace(task, labels=task.labels_from(folder)) if task.labels_from else task
+
+
 def read(task: Task, folder: Path, language: str, split: Split) -> Rows:
     """Read, convert, align and check one language's split of a fetched folder.
 
     Raises:
         UserError: a file is missing or corrupt, or a row is not valid: names file and row.
     """
+    task = labelled(task, folder)
     out = Rows()
     seen: dict[str, int] = {}
-    for path in raw_files(task, folder, language, split):
-        for number, source in enumerate(raw.read(path, task.parse)):
-            place = f"{path} row {number}"
-            row = _convert(task, source, language, place)
-            if row is None:
-                out.dropped += _belongs(task, source, language, place)
-                continue
-            row = {"id": str(len(out.rows) + out.dropped), **row}
-            if task.kind == "span":
-                out.realigned += align(row, place) > 0
-            check(row, task, place)
-            out.renamed += _make_unique(row, seen)
-            out.rows.append(row)
+    named = {label: number for number, label in enumerate(task.labels)} if task.labels_from else {}
+    for place, source in _sources(task, folder, language, split):
+        if task.limit is not None and len(out.rows) >= task.limit:
+            break
+        try:
+            row = _valid(task, source, (language, split), place, out, named)
+        except UNLIKE as error:
+            raise _misread(task, error, place) from error
+        if row is None:
+            continue
+        if task.kind in rows.NAMED and row["id"] in seen:
+            raise UserError(f"{place}: the id {row['id']!r} comes twice. Mend: the source")
+        out.renamed += rows.make_unique(row, seen)
+        out.rows.append(row)
     return out
 
 
+def _valid(
+    task: Task,
+    source: Row,
+    whose: tuple[str, Split],
+    place: str,
+    out: Rows,
+    named: dict[str, int],
+) -> Row | None:
+    """A valid row, or None for one that `out` counts as left out."""
+    language, split = whose
+    if not task.belongs(source, language):
+        out.elsewhere += 1
+        return None
+    row = task.convert(source, language)
+    if row is None:
+        out.dropped += 1
+        return None
+    row = {"id": str(len(out.rows) + out.dropped + out.unmatched), **row}
+    if task.kind == "span" and not _aligned(out, row, task, place):
+        return None
+    if task.kind == "tagging" and named:
+        rows.number_tags(row, named, place)
+    rows.check(row, task, place, split)
+    return row
+
+
+def _aligned(out: Rows, row: Row, task: Task, place: str) -> bool:
+    """Move its answers to their text; say whether the row is kept."""
+    answered = bool(row["answers"])
+    out.realigned += rows.align(row, place, task.strict_answers) > 0
+    lost = answered and not row["answers"]
+    out.unmatched += lost
+    return not lost
+
+
+def _sources(task: Task, folder: Path, language: str, split: Split) -> Iterator[tuple[str, Row]]:
+    """(where it stands, source row) of the files that hold one language's split."""
+    files = raw_pieces(task, folder, language, split)
+    if task.parse in joined.READERS:
+        for number, row in enumerate(joined.read(task.parse, files, language, split)):
+            yield f"{folder} {task.name}.{language}.{split} row {number}", row
+        return
+    for piece in files:
+        for number, row in enumerate(raw.read(piece, task.parse)):
+            yield f"{piece} row {number}", row
+
+
 def raw_files(task: Task, folder: Path, language: str, split: Split) -> list[Path]:
-    """The fetched files that hold one language's split, in reading order."""
+    """The fetched files that hold one language's split, in reading order; archives as they are."""
+    if task.place:
+        return [folder / name for name in task.inside(language, split)]
     if split in task.urls:
-        return [folder / url_path(url) for url in task.urls[split]]
+        return [folder / url_path(url) for url in task.addresses(language, split)]
     config, source_split = task.source(language, split)
     present = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
     facts = card.read_file(folder)
@@ -108,21 +174,11 @@ def raw_files(task: Task, folder: Path, language: str, split: Split) -> list[Pat
     return [folder / name for name in names]
 
 
-def _belongs(task: Task, source: Row, language: str, place: str) -> bool:
-    try:
-        return task.belongs(source, language)
-    except (KeyError, TypeError) as error:
-        raise _misread(task, error, place) from error
-
-
-def _convert(task: Task, source: Row, language: str, place: str) -> Row | None:
-    """The task's own conversion; None also for rows of other languages."""
-    if not _belongs(task, source, language, place):
-        return None
-    try:
-        return task.convert(source, language)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise _misread(task, error, place) from error
+def raw_pieces(task: Task, folder: Path, language: str, split: Split) -> list[raw.Piece]:
+    """As `raw_files`, with the wanted files inside of archives (all where the task names none)."""
+    inside = () if task.place else task.inside(language, split)
+    files = raw_files(task, folder, language, split)
+    return [piece for path in files for piece in raw.pieces(path, inside)]
 
 
 def _misread(task: Task, error: Exception, place: str) -> UserError:
@@ -132,95 +188,11 @@ def _misread(task: Task, error: Exception, place: str) -> UserError:
     )
 
 
-def _make_unique(row: Row, seen: dict[str, int]) -> bool:
-    """Put `#2`, `#3` ... behind an id that came before; say whether that was needed."""
-    name = row["id"]
-    again = name in seen
-    while row["id"] in seen:
-        seen[name] += 1
-        row["id"] = f"{name}#{seen[name]}"
-    seen[row["id"]] = 1
-    return again
-
-
-def align(row: Row, place: str) -> int:
-    """Move answers to their text where the stated start is wrong (in place); say how many.
-
-    The hub's TyDi QA and XQuAD strip contexts and leave the starts as they were. The occurrence
-    nearest to the stated start is taken.
-
-    Raises:
-        UserError: an answer does not occur in its context.
-    """
-    moved = 0
-    for answer in row["answers"]:
-        text, start = answer["text"], answer["start"]
-        if row["context"][max(start, 0) :].startswith(text) and start >= 0:
-            continue
-        places = list(_occurrences(row["context"], text))
-        if not places:
-            raise UserError(
-                f"{place}: the answer {text!r} does not occur in its context. Mend: the source"
-            )
-        answer["start"] = min(places, key=lambda one: (abs(one - start), one))
-        moved += 1
-    return moved
-
-
-def _occurrences(context: str, text: str) -> Iterator[int]:
-    """Where `text` starts in `context`, overlaps included; nowhere if it is empty."""
-    start = context.find(text) if text else -1
-    while start >= 0:
-        yield start
-        start = context.find(text, start + 1)
-
-
-def check(row: Row, task: Task, place: str) -> None:
-    """See that a row is one of its kind.
-
-    Raises:
-        UserError: an empty text, a label out of range, lists of unequal length.
-    """
-    wrong = _wrong(row, task)
-    if wrong:
-        raise UserError(f"{place} ({task.name} {row['id']}): {wrong}. Mend: the source")
-
-
-def _wrong(row: Row, task: Task) -> str | None:
-    """What is wrong with a row, if anything."""
-    for name in NEEDED[task.kind]:
-        if not _filled(row[name]):
-            return f"{name} is empty"
-    if task.kind == "classification" and not _in_range(row["label"], len(task.labels)):
-        return f"label {row['label']!r} is not in 0..{len(task.labels) - 1}"
-    if task.kind == "multiple_choice":
-        if len(row["choices"]) < 2 or not all(map(_filled, row["choices"])):
-            return "fewer than two choices, or an empty one"
-        if not _in_range(row["label"], len(row["choices"])):
-            return f"label {row['label']!r} is not in 0..{len(row['choices']) - 1}"
-    if task.kind == "tagging":
-        if not all(isinstance(token, str) for token in row["tokens"]):
-            return "a token is no text"
-        if len(row["tokens"]) != len(row["tags"] or ()):
-            return f"{len(row['tokens'])} tokens but {len(row['tags'] or ())} tags"
-        if not all(_in_range(tag, len(task.labels)) for tag in row["tags"]):
-            return f"a tag is not in 0..{len(task.labels) - 1}"
-    return None
-
-
-def _filled(text: object) -> bool:
-    return isinstance(text, str) and bool(text.strip())
-
-
-def _in_range(label: object, count: int) -> bool:
-    return isinstance(label, int) and 0 <= label < count
-
-
 def texts(row: Row) -> tuple[str, ...]:
     """What a model reads of a row, label and answers left out."""
     if "tokens" in row:
         return (" ".join(row["tokens"]),)
-    names = ("text_a", "text_b", "text", "pair", "context", "question")
+    names = ("text_a", "text_b", "text", "pair", "positive", "positive_pair", "context", "question")
     plain = tuple(row[name] for name in names if row.get(name))
     return plain + tuple(row.get("choices", ()))
 

@@ -4,22 +4,25 @@ The client reads its endpoint when it is imported, so what uses it runs in a pro
 """
 
 import hashlib
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fake_hub import COMMIT, Hub
 
+from xstilts import params as parameters
+from xstilts import sources
 from xstilts.errors import UserError
+from xstilts.observe import Observe
 from xstilts.sources import hub
 
-COMMIT = "c0ffee" * 6 + "abcd"
+QUIET = Observe(quiet=True)
 CARD = b"""---
 configs:
 - config_name: en
@@ -36,6 +39,7 @@ REPOSITORIES = {"datasets/o/n": DATASET, "datasets/o/c": CONVERTED, "models/o/m"
 RUN = """
 import sys, json
 from pathlib import Path
+from typing import Any
 from types import SimpleNamespace
 from xstilts import sources
 from xstilts.errors import UserError
@@ -49,60 +53,10 @@ except UserError as error:
 """
 
 
-class Server(http.server.BaseHTTPRequestHandler):
-    """As much of the hub as a download of one commit asks for."""
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.answer()
-
-    def answer(self) -> None:
-        content = self.content(self.path.split("?")[0])
-        self.send_response(404 if content is None else 200)
-        self.send_header("Content-Length", str(len(content or b"")))
-        self.send_header("X-Repo-Commit", COMMIT)
-        self.send_header("ETag", f'"{hashlib.sha256(content or b"").hexdigest()}"')
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content or b"")
-
-    def content(self, path: str) -> bytes | None:
-        for name, files in REPOSITORIES.items():
-            if path in (f"/api/{name}/revision/{COMMIT}", f"/api/{name}/revision/main"):
-                return json.dumps(listing(name, files)).encode()
-            root = f"/{name.removeprefix('models/')}/resolve/{COMMIT}/"
-            if path.startswith(root):
-                return files.get(path.removeprefix(root))
-        return DATASET["en/train.jsonl"] if path == "/plain.jsonl" else None
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-def listing(name: str, files: dict[str, bytes]) -> dict:
-    siblings = [
-        {
-            "rfilename": file,
-            "size": len(content),
-            "lfs": {
-                "sha256": hashlib.sha256(content).hexdigest(),
-                "size": len(content),
-                "pointerSize": 1,
-            },
-        }
-        for file, content in files.items()
-    ]
-    return {"id": name.split("/", 1)[1], "sha": COMMIT, "siblings": siblings}
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as made:
-        threading.Thread(target=made.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{made.server_port}"
-        made.shutdown()
+    with Hub(REPOSITORIES, {"/plain.jsonl": DATASET["en/train.jsonl"]}) as hub:
+        yield hub.address
 
 
 def run(
@@ -131,7 +85,7 @@ def test_only_the_wanted_configs_files_are_downloaded(server: str, tmp_path: Pat
 
 def test_a_data_set_without_a_card(server: str, tmp_path: Path) -> None:
     """Older data sets have no card with configs: the files' folders say what they are."""
-    wanted = {"configs": {"default": ["train"]}, "dataset": "o/c"}
+    wanted: dict[str, Any] = {"configs": {"default": ["train"]}, "dataset": "o/c"}
     code, said, names = run("obtain", tmp_path / "out", server, **wanted)
     assert (code, said, names) == (0, COMMIT, ["default/train/0000.parquet"])
 
@@ -139,11 +93,32 @@ def test_a_data_set_without_a_card(server: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("revision", [None, "main"])
 def test_a_floating_revision_is_refused(server: str, tmp_path: Path, revision: str | None) -> None:
     """What a branch holds today is not what it held when a study was run."""
-    wanted = {"configs": {"default": ["train"]}, "dataset": "o/c", "revision": revision}
+    wanted: dict[str, Any] = {
+        "configs": {"default": ["train"]},
+        "dataset": "o/c",
+        "revision": revision,
+    }
     code, said, names = run("obtain", tmp_path / "out", server, **wanted)
     assert (code, names) == (2, [])
     assert "not pinned" in said
     assert "Mend:" in said
+
+
+def test_what_is_not_pinned_says_how_to_pin_it(tmp_path: Path) -> None:
+    """Refused before a byte is asked for; the line holds the command that records the pin."""
+    wanted = {"et": ["test"]}
+    spec = parameters.Fetch(
+        source="hub", dataset="cambridgeltl/xcopa", revision=None, configs=wanted
+    )
+    with pytest.raises(UserError, match=r"not pinned to a commit .*Mend: `xstilts pin xcopa`"):
+        sources.obtain(spec, tmp_path, QUIET)
+    urls: dict[str, str | None] = {"https://example.org/a": "0" * 64, "https://example.org/b": None}
+    spec = parameters.Fetch(source="hub", dataset="bucc/bucc2018", revision=None, urls=urls)
+    with pytest.raises(
+        UserError, match=r"/b is not pinned by its sha256.*Mend: `xstilts pin bucc`"
+    ):
+        sources.obtain(spec, tmp_path, QUIET)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_model_comes_without_pickles(server: str, tmp_path: Path) -> None:

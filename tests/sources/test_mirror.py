@@ -9,7 +9,7 @@ import pytest
 from xstilts.errors import UserError
 from xstilts.files import sha256_file
 from xstilts.observe import Observe
-from xstilts.sources import model, obtain
+from xstilts.sources import manifest, model, obtain
 
 CARD = """---
 configs:
@@ -72,6 +72,14 @@ def test_only_wanted_files_are_brought(
     obtain(spec("mirror:$SOME_MIRROR", urls=pinned), tmp_path / "out", QUIET)
     expected = ["README.md", "en/train.jsonl", "urls/example.org", "urls/example.org/a/list.jsonl"]
     assert brought(tmp_path / "out") == expected
+
+
+def test_a_url_without_a_pin_comes_from_a_mirror(mirror: Path, tmp_path: Path) -> None:
+    """The hub refuses it; here the mirror's manifest vouches for it, and ours records its hash."""
+    obtain(spec(f"mirror:{mirror}", configs={}, urls={URL: None}), tmp_path / "out", QUIET)
+    made = manifest.write(tmp_path / "out", "o/n", None, None)
+    (one,) = made["files"].values()
+    assert one["sha256"] == sha256_file(mirror / "urls/example.org/a/list.jsonl")
 
 
 def test_a_model_comes_without_its_pickle(mirror: Path, tmp_path: Path) -> None:

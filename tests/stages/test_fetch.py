@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from xstilts import params as parameters
+from xstilts import tasks
 from xstilts.errors import UserError
 from xstilts.files import sha256_file
 from xstilts.observe import Observe
@@ -47,7 +49,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def test_the_manifest_describes_every_file(mirror: Path) -> None:
     """What `prepare` trusts: each file's hash, size and rows, and what it is a copy of."""
-    made = fetch.run(params(f"mirror:{mirror}"), "o--n", QUIET)
+    made: Any = fetch.run(params(f"mirror:{mirror}"), "o--n", QUIET)
     folder = Path("data/fetch/o--n")
     manifest = json.loads((folder / "manifest.json").read_text())
     table = mirror / "datasets/o/n/en.parquet"
@@ -107,6 +109,40 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(
         fetch.run(bad, "o--n", QUIET)
     assert hashes(folder) == before
     assert [p.name for p in Path("data/fetch").iterdir()] == ["o--n"]
+
+
+def test_a_licensed_data_set_comes_from_the_users_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files and their hashes, and no commit, as nobody publishes one."""
+    own = tmp_path / "own"
+    own.mkdir()
+    task = tasks.load("ccg")
+    names = {name for split in task.members for name in task.inside("en", split)}
+    for name in names:
+        (own / name).write_text("a b\tX Y\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(str(task.place), str(own))
+    more: Any = {"revision": None, "configs": {}, "place": f"${task.place}"}
+    key = task.dataset.replace("/", "--")
+    fetch.run(params("folder", task.dataset, **more), key, QUIET)
+    manifest = json.loads(Path(f"data/fetch/{key}/manifest.json").read_text())
+    assert {name: one["sha256"] for name, one in manifest["files"].items()} == {
+        name: sha256_file(own / name) for name in names
+    }
+    assert (manifest["revision"], manifest["licence"]) == (None, task.licence)
+
+
+def test_an_archive_that_leads_out_of_itself_is_refused(mirror: Path) -> None:
+    """Before anything is read from it, and nothing of it is kept."""
+    path = mirror / "urls/example.org/a.zip"
+    path.parent.mkdir(parents=True)
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr("../../.bashrc", "x")
+    bad = params(f"mirror:{mirror}", configs={}, urls={"https://example.org/a.zip": None})
+    with pytest.raises(UserError, match=r"a\.zip is refused: .* leads out of the archive.*Mend: "):
+        fetch.run(bad, "o--n", QUIET)
+    assert not list(Path("data/fetch").iterdir())
 
 
 def test_a_made_world_has_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """`prepare` on made-up rows in a published shape: schema, counts, leaks, and every refusal."""
 
+import gzip
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,8 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from xstilts import data, tasks
 from xstilts import params as parameters
@@ -117,8 +116,10 @@ def test_languages_of_one_config_are_told_apart() -> None:
     run("tydiqa", train=["en"], validation=["en", "fi"])
     for name, count in (("en.train", 1), ("en.validation", 1), ("fi.validation", 1)):
         assert read_parquet(Path(f"out/tydiqa/{name}.parquet")).num_rows == count
-    finnish = statistics("tydiqa")["splits"]["validation"]["fi"]
+    counts = statistics("tydiqa")["splits"]
+    finnish = counts["validation"]["fi"]
     assert (finnish["dropped"], finnish["realigned"]) == (0, 1)
+    assert counts["train"]["en"]["elsewhere"] == 1  # what is not trained on, for all to see
 
 
 def test_double_ids_get_a_number() -> None:
@@ -203,22 +204,53 @@ def test_a_parquet_file_that_was_corrupt_at_its_source_is_one_line() -> None:
     refused(r"train-0\.parquet is (corrupt|not as)", "mnli", train=["en"])
 
 
-@given(st.text("ab ", max_size=12), st.text("ab", min_size=1, max_size=3), st.integers(-2, 14))
-def test_an_aligned_answer_starts_at_the_nearest_occurrence(
-    context: str, text: str, start: int
-) -> None:
-    """Against a plain search through all places."""
-    row = {"context": context, "answers": [{"text": text, "start": start}]}
-    places = [i for i in range(len(context)) if context[i : i + len(text)] == text]
-    if not places:
-        with pytest.raises(UserError, match="does not occur"):
-            data.align(row, "x")
-        return
-    moved = data.align(row, "x")
-    found = row["answers"][0]["start"]  # type: ignore[index]
-    assert found in places
-    assert abs(found - start) == min(abs(one - start) for one in places)
-    assert moved == (start not in places)
+def test_the_hubs_packed_json_lines_are_read_like_parquet() -> None:
+    """It keeps Tatoeba as test/afr-eng.jsonl.gz, by its card."""
+    row = {"sentence1": "Die reier slaap.", "sentence2": "The heron sleeps.", "lang": "afr-eng"}
+    path = RAW / "test/afr-eng.jsonl.gz"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(gzip.compress(json.dumps(row).encode() + b"\n"))
+    files = "{split: test, path: test/afr-eng.jsonl.gz}"
+    card = f"---\nconfigs:\n- config_name: afr-eng\n  data_files: [{files}]\n---\n"
+    (RAW / "README.md").write_text(card)
+    made = manifest.write(RAW, "o/n", "c" * 40, "mit")
+    assert made["files"]["test/afr-eng.jsonl.gz"]["rows"] == 1
+    run("tatoeba", test=["af"])
+    (read,) = read_parquet(Path("out/tatoeba/af.test.parquet")).to_pylist()
+    assert read == {"id": "0", "text_a": row["sentence1"], "text_b": row["sentence2"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"mention": " "}, "text is empty"),
+        ({"entity_id": None}, "neither a relevant candidate nor a positive text"),
+    ],
+)
+def test_a_query_has_something_to_find(change: dict[str, Any], match: str) -> None:
+    """One without would score 0 whatever a model does."""
+    row = {"mention": "Bo: { Bo } sleeps.", "entity_id": "Q0", **change}
+    fetched("ar", test=[row])
+    refused(rf"row 0 \(mewsli_x 0\): {match}", "mewsli_x", test=["ar"])
+
+
+def test_candidates_are_prepared_beside_their_queries() -> None:
+    """They are no evaluation rows: the leak check does not count them."""
+    pair = {"mention": "Bo: { Bo } sleeps.", "entity": "Bo: a miller."}
+    fetched("wikipedia_pairs", train=[pair])
+    fetched("ar", test=[{"mention": "Bo: { Bo } sleeps.", "entity_id": "Q0"}])
+    fetched("candidate_entities", test=[{"entity_id": "Q0", "description": "Bo: a miller."}])
+    run("mewsli_x", train=["en"], test=["ar"], candidates=["mul"])
+    for name in ("en.train", "ar.test", "mul.candidates"):
+        table = read_parquet(Path(f"out/mewsli_x/{name}.parquet"))
+        assert (table.num_rows, table.schema) == (1, data.SCHEMAS["ranking"])
+    assert set(statistics("mewsli_x")["leaks"]) == {"test"}
+
+
+def test_ids_that_others_name_may_not_come_twice() -> None:
+    """Elsewhere a number behind the second is enough; here a gold id would be two rows'."""
+    fetched("candidate_entities", test=[{"entity_id": "Q0", "description": "x"}] * 2)
+    refused("row 1: the id 'Q0' comes twice", "mewsli_x", candidates=["mul"])
 
 
 def test_a_second_use_of_a_task_has_statistics_of_its_own() -> None:

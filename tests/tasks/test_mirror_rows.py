@@ -2,17 +2,17 @@
 
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from xstilts import data, tasks
 from xstilts.observe import Observe
-from xstilts.sources import card, obtain, raw
-from xstilts.tasks.base import Task
-from xstilts.tasks.ocnli import HUB_LABELS
+from xstilts.sources import card, obtain, raw, url_path
+from xstilts.tasks.base import Split, Task
+from xstilts.tasks.shapes import CLUE_LABELS
 
 MIRROR = os.environ.get("XSTILTS_MIRROR")
 pytestmark = pytest.mark.skipif(not MIRROR, reason="XSTILTS_MIRROR names no mirror")
@@ -20,29 +20,47 @@ PUBLISHED = [name for name in tasks.NAMES if not name.startswith("world_")]
 # TyDi QA rows whose stated answer starts are wrong, by the mirror's own description
 TYDIQA_MOVED = {"ar": 413, "bn": 11, "en": 6, "fi": 302, "id": 104}
 TYDIQA_MOVED |= {"ko": 84, "ru": 231, "sw": 104, "te": 28}
+# What a mirror has and no task reads, and why.
+UNREAD = {
+    "nyu-mll/glue rte": "RTE is no intermediate task of the study",
+    "google/xtreme udpos": "UDPOS is read from izhx/xtreme-r-udpos, of which these are a part",
+}
 
 
-def cells(task: Task) -> list[tuple[str, str]]:
+def mirror() -> Path:
+    return Path(str(MIRROR))
+
+
+def manifest() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((mirror() / "manifest.json").read_text("utf-8"))
+    return found
+
+
+def cells(task: Task) -> list[tuple[Split, str]]:
     """(split, language) of a task that the mirror holds."""
-    if task.urls:
-        return [(split, task.languages[0]) for split in task.urls]
-    facts = card.read_file(Path(str(MIRROR)) / "datasets" / task.dataset)
-    out = []
-    for split in task.splits:
-        for language in task.train_languages if split == "train" else task.languages:
-            config, source = task.source(language, split)
-            if set(source.split("+")) <= set(card.splits(facts, config)):
-                out.append((split, language))
+    facts = card.read_file(mirror() / "datasets" / task.dataset)
+    out: list[tuple[Split, str]] = []
+    for split in (*task.splits, *task.urls):
+        listed = task.train_languages if split == "train" else task.languages
+        out += [(split, language) for language in listed if _there(task, facts, split, language)]
     return out
+
+
+def _there(task: Task, facts: dict[str, Any], split: Split, language: str) -> bool:
+    if split in task.urls:
+        addresses = task.addresses(language, split)
+        return all((mirror() / url_path(url)).exists() for url in addresses)
+    config, source = task.source(language, split)
+    return set(source.split("+")) <= set(card.splits(facts, config))
 
 
 def wanted(task: Task) -> SimpleNamespace:
     """What `fetch` is asked for so that all cells at hand can be read."""
     configs: dict[str, list[str]] = {}
-    urls: dict[str, str] = {}
+    urls: dict[str, str | None] = {}
     for split, language in cells(task):
-        if task.urls:
-            urls |= task.urls[split]
+        if split in task.urls:
+            urls |= task.addresses(language, split)
             continue
         config, source = task.source(language, split)
         configs[config] = list(dict.fromkeys([*configs.get(config, []), source]))
@@ -52,6 +70,7 @@ def wanted(task: Task) -> SimpleNamespace:
         revision=task.revision,
         configs=configs,
         urls=urls,
+        place=None,
         world=None,
     )
 
@@ -60,7 +79,7 @@ def test_labels_are_in_the_sources_order() -> None:
     """A swapped pair of labels trains and scores without any error."""
     for name in ("mnli", "anli", "xnli", "udpos", "wikiann", "ocnli"):
         task = tasks.load(name)
-        facts = card.read_file(Path(str(MIRROR)) / "datasets" / task.dataset)
+        facts = card.read_file(mirror() / "datasets" / task.dataset)
         split, language = cells(task)[0]
         config, _ = task.source(language, split)
         infos = facts["dataset_info"]
@@ -68,16 +87,17 @@ def test_labels_are_in_the_sources_order() -> None:
         column = {"udpos": "pos_tags", "wikiann": "ner_tags"}.get(name, "label")
         feature = next(one for one in info["features"] if one["name"] == column)
         named = feature.get("dtype", feature.get("sequence"))["class_label"]["names"]
-        expected = HUB_LABELS if name == "ocnli" else task.labels
+        expected = CLUE_LABELS if name == "ocnli" else task.labels
         assert tuple(named[str(index)] for index in range(len(named))) == expected
 
 
 def test_rows_are_those_that_the_datasets_library_reads(tmp_path: Path) -> None:
     """Files are found by the card without that library; the same rows in the same order come."""
     datasets = pytest.importorskip("datasets")
-    for name, split, language in (("xnli", "test", "sw"), ("squad_v1", "train", "en")):
+    cases: list[tuple[str, Split, str]] = [("xnli", "test", "sw"), ("squad_v1", "train", "en")]
+    for name, split, language in cases:
         task = tasks.load(name)
-        folder = Path(str(MIRROR)) / "datasets" / task.dataset
+        folder = mirror() / "datasets" / task.dataset
         config, source = task.source(language, split)
         theirs = datasets.load_dataset(
             str(folder), config, split=source, cache_dir=str(tmp_path / name)
@@ -94,19 +114,35 @@ def test_every_row_of_the_mirror_is_read(name: str, tmp_path: Path) -> None:
     if not spec.configs and not spec.urls:
         pytest.skip(f"the mirror has no {name}")
     obtain(spec, tmp_path, Observe(quiet=True))
-    manifest = json.loads((Path(str(MIRROR)) / "manifest.json").read_text())
-    prefix = "" if task.urls else f"datasets/{task.dataset}/"
-    read: Counter[Path] = Counter()
+    listed = manifest()
     for split, language in cells(task):
-        paths = data.raw_files(task, tmp_path, language, split)
+        if name == "lareqa":
+            continue  # sentences and questions of one file: counted in the test of its reader
         rows = data.read(task, tmp_path, language, split)
         assert rows.rows
-        listed = [f"{prefix}{path.relative_to(tmp_path).as_posix()}" for path in paths]
-        have = sum(manifest[one]["rows"] for one in listed)
+        prefix = "" if split in task.urls else f"datasets/{task.dataset}/"
+        paths = data.raw_files(task, tmp_path, language, split)
+        have = sum(listed[prefix + path.relative_to(tmp_path).as_posix()]["rows"] for path in paths)
+        assert len(rows.rows) + rows.dropped + rows.unmatched + rows.elsewhere == have
         if task.name == "tydiqa" and split == "validation":
-            read[paths[0]] += len(rows.rows) + rows.dropped
             assert rows.realigned == TYDIQA_MOVED[language]
-        else:
-            assert len(rows.rows) + rows.dropped == have
-    for path, count in read.items():
-        assert count == manifest[f"{prefix}{path.relative_to(tmp_path).as_posix()}"]["rows"]
+
+
+def test_every_file_of_the_mirror_is_read_by_a_task() -> None:
+    """Rows that no task reads are a task forgotten, or named above with the reason."""
+    read: set[str] = set()
+    for name in PUBLISHED:
+        task = tasks.load(name)
+        folder = mirror() / "datasets" / task.dataset
+        for split, language in cells(task):
+            root = mirror() if split in task.urls else folder
+            paths = data.raw_files(task, root, language, split)
+            read |= {path.relative_to(mirror()).as_posix() for path in paths}
+    unread = {path for path in manifest() if path not in read and Path(path).suffix != ".md"}
+    assert {_group(path) for path in unread} == set(UNREAD)
+
+
+def _group(path: str) -> str:
+    """Data set and config of datasets/<org>/<name>/<config>/<file>, without what follows a dot."""
+    organisation, name, config = Path(path).parts[1:4]
+    return f"{organisation}/{name} {config.split('.')[0]}"

@@ -36,7 +36,7 @@ def read(text: str, place: str) -> dict[str, Any]:
         return {}
     try:
         value = yaml.load(found[1], Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{place} has no valid YAML on top ({reason}). Mend: the card") from error
     return value if isinstance(value, dict) else {}
@@ -45,7 +45,13 @@ def read(text: str, place: str) -> dict[str, Any]:
 def read_file(folder: Path) -> dict[str, Any]:
     """The card of a data folder; {} where there is none."""
     path = folder / NAME
-    return read(path.read_text(encoding="utf-8"), str(path)) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no UTF-8 ({error}). Mend: bring the card again") from error
+    return read(text, str(path))
 
 
 def licence(card: Mapping[str, Any]) -> str | None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import re
 import shutil
@@ -19,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import files
-from xstilts.errors import UserError
+from xstilts.errors import UserError, disk
 from xstilts.observe import Observe
-from xstilts.sources import MODEL_FILES, card, url_path
+from xstilts.sources import MODEL_FILES, card, pin_mend, url_path
 
 TIMEOUT = 30.0  # seconds without a byte
-TRIES = 3
+TRIES, PAUSE = 3, 1.0  # seconds between two tries
 TRUE = ("1", "on", "yes", "true")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 MEND = (
@@ -39,8 +40,11 @@ def obtain(spec: Any, target: Path, observe: Observe) -> str | None:
         The commit that was brought; None where all files came from URLs.
     """
     commit = None
+    for url, sha256 in spec.urls.items():
+        if sha256 is None:
+            raise UserError(f"{url} is not pinned by its sha256. {pin_mend(spec.dataset)}")
     if spec.configs:
-        with _reached(f"the hub's data set {spec.dataset}"):
+        with _reached(f"the hub's data set {spec.dataset}", target):
             commit = _dataset(spec, target, observe)
     if spec.urls:
         with observe.progress(f"download {spec.dataset}", len(spec.urls)) as advance:
@@ -52,7 +56,7 @@ def obtain(spec: Any, target: Path, observe: Observe) -> str | None:
 
 def model(spec: Any, target: Path, observe: Observe) -> str | None:
     """Download a checkpoint's safetensors, config and tokenizer; see `sources.model`."""
-    with _reached(f"the hub's model {spec.model}"):
+    with _reached(f"the hub's model {spec.model}", target):
         commit, present = _listing("model", spec.model, spec.revision)
         names = [name for name in present if any(fnmatchcase(name, one) for one in MODEL_FILES)]
         _files(
@@ -83,9 +87,10 @@ def _listing(kind: str, name: str, revision: str | None) -> tuple[str, dict[str,
     from huggingface_hub import HfApi
 
     if revision is None or not COMMIT.fullmatch(revision):
+        mend = "Mend: pin a 40-hex commit, or use data.source: mirror:<dir>"
         raise UserError(
             f"{name} is not pinned to a commit (revision: {revision}), so the hub might give other "
-            "rows tomorrow. Mend: pin a 40-hex commit in its task, or use data.source: mirror:<dir>"
+            f"bytes tomorrow. {pin_mend(name) if kind == 'dataset' else mend}"
         )
     api = HfApi()
     ask = api.dataset_info if kind == "dataset" else api.model_info
@@ -107,7 +112,10 @@ def _files(
 ) -> None:
     """Download files of one commit and compare them with the hub's own sha256."""
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import disable_progress_bars, logging
 
+    logging.set_verbosity_error()  # its tries are its own; what fails is told in one line
+    disable_progress_bars()
     with observe.progress(f"download {name}", len(hashes)) as advance:
         for file, sha256 in hashes.items():
             hf_hub_download(name, file, repo_type=kind, revision=commit, local_dir=target)
@@ -118,10 +126,11 @@ def _files(
 
 
 @contextmanager
-def _reached(what: str) -> Iterator[None]:
+def _reached(what: str, target: Path) -> Iterator[None]:
     """Turn whatever the client raises into one line: its classes differ from version to version."""
     try:
-        yield
+        with disk(target):
+            yield
     except UserError:
         raise
     except Exception as error:
@@ -144,11 +153,12 @@ def download(url: str, sha256: str, path: Path) -> None:
         try:
             found = _stream(url, path)
             break
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             if left and _passing(error):
-                time.sleep(1)
+                time.sleep(PAUSE)
                 continue
-            raise UserError(f"{url} could not be read ({error}). {MEND}") from error
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise UserError(f"{url} could not be read ({reason}). {MEND}") from error
     if found != sha256:
         raise UserError(
             f"{url}: sha256 {found[:12]}... differs from the task's pin ({sha256[:12]}...). "
@@ -160,16 +170,20 @@ def _stream(url: str, path: Path) -> str:
     """Write a URL's bytes to `path`, and give their sha256."""
     if not url.startswith(("https://", "http://")):
         raise ValueError("it is no http or https address")
-    digest = hashlib.sha256()
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as stream, path.open("wb") as out:
+    digest, size = hashlib.sha256(), 0
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as stream, disk(path), path.open("wb") as out:
         while block := stream.read(files.BLOCK):
             digest.update(block)
+            size += len(block)
             out.write(block)
+        told = stream.headers.get("Content-Length")
+    if told and told.isdigit() and size < int(told):
+        raise ConnectionResetError(f"it stopped after {size} of {told} bytes")
     return digest.hexdigest()
 
 
 def _passing(error: Exception) -> bool:
-    """Worth another try: the server is busy or the line was slow; not: refused or not found."""
+    """Worth another try: the server is busy, the line slow or cut; not: refused or not found."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code == 429 or error.code >= 500
-    return isinstance(error, TimeoutError)
+    return isinstance(error, TimeoutError | ConnectionResetError | http.client.HTTPException)

@@ -23,11 +23,19 @@ def write(folder: Path, dataset: str, revision: str | None, licence: str | None)
         listed[path.relative_to(folder).as_posix()] = {
             "sha256": files.sha256_file(path),
             "bytes": path.stat().st_size,
-            "rows": raw.count(path),
+            "rows": _rows(path, folder, dataset),
         }
     value = {"dataset": dataset, "revision": revision, "licence": licence, "files": listed}
     files.write_json(folder / NAME, value)
     return value
+
+
+def _rows(path: Path, folder: Path, dataset: str) -> int | None:
+    """Rows of a file; an error names it by its data set, as the folder is a draft that goes."""
+    try:
+        return raw.count(path)
+    except UserError as error:
+        raise UserError(str(error).replace(str(folder), dataset)) from error
 
 
 def verify(folder: Path) -> dict[str, Any]:
@@ -43,14 +51,21 @@ def verify(folder: Path) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} is missing. Mend: run `fetch` (`dvc repro` or `dvc pull` do)")
     value: dict[str, Any] = files.read_json(path)
-    for name, facts in value["files"].items():
+    try:
+        listed = {str(name): str(facts["sha256"]) for name, facts in value["files"].items()}
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(
+            f"{path} is no manifest ({type(error).__name__}: {error}). "
+            f"Mend: delete {folder} and run `fetch` again"
+        ) from error
+    for name, sha256 in listed.items():
         file = folder / name
         if not file.is_file():
             raise UserError(f"{file} is missing. Mend: delete {folder} and run `fetch` again")
         found = files.sha256_file(file)
-        if found != facts["sha256"]:
+        if found != sha256:
             raise UserError(
-                f"{file}: sha256 {found[:12]}... differs from {path} ({facts['sha256'][:12]}...). "
+                f"{file}: sha256 {found[:12]}... differs from {path} ({sha256[:12]}...). "
                 f"Mend: delete {folder} and run `fetch` again"
             )
     return value

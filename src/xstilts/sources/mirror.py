@@ -105,6 +105,9 @@ def _hashes(root: Path) -> Mapping[str, Any] | None:
     value = files.read_json(path)
     if not isinstance(value, dict):
         raise UserError(f"{path} is no mapping of paths. Mend: make it anew or delete it")
+    for name, facts in value.items():
+        if not isinstance(facts, dict) or not isinstance(facts.get("sha256"), str):
+            raise UserError(f"{path} has no sha256 of {name}. Mend: make it anew or delete it")
     return value
 
 

@@ -17,7 +17,8 @@ from xstilts.params import Params, Prepare
 from xstilts.sources import manifest
 from xstilts.tasks.base import Split, Task
 
-ORDER: tuple[Split, ...] = ("train", "validation", "test")  # train first: the leak check needs it
+# train first: the leak check needs it
+ORDER: tuple[Split, ...] = ("train", "validation", "test", "candidates")
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -59,6 +60,7 @@ def _prepare(task: Task, spec: Prepare, out: Path, observe: Observe) -> dict[str
     """Write the parquet files; give the statistics."""
     counts: dict[str, Any] = {"splits": {}, "leaks": {}}
     seen = statistics.Seen()
+    task = data.labelled(task, Path(spec.fetched))
     leaky = task.kind != "mlm" and "train" in spec.splits
     wanted = [(split, language) for split in ORDER for language in spec.splits.get(split, ())]
     with observe.progress(f"prepare {task.name}", len(wanted)) as advance:
@@ -73,7 +75,7 @@ def _prepare(task: Task, spec: Prepare, out: Path, observe: Observe) -> dict[str
             counts["splits"].setdefault(split, {})[language] = statistics.describe(task, rows)
             if leaky and split == "train":
                 seen.add(rows.rows)
-            elif leaky:
+            elif leaky and split != "candidates":
                 counts["leaks"].setdefault(split, {})[language] = seen.count(rows.rows)
             advance(1)
     return counts

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["classification", "multiple_choice", "span", "tagging", "retrieval", "mlm"]
-Split = Literal["train", "validation", "test"]
+Kind = Literal[
+    "classification",
+    "multiple_choice",
+    "span",
+    "tagging",
+    "retrieval",
+    "mining",
+    "ranking",
+    "mlm",
+]
+# candidates: what is searched through (mining and ranking), apart from the queries
+Split = Literal["train", "validation", "test", "candidates"]
+Origin = Literal["human", "machine"]  # written by people, or machine-translated from English
 Row = dict[str, Any]
 
 
@@ -20,20 +32,27 @@ def every_row(row: Row, language: str) -> bool:
 class Task:
     """A data set as this project uses it. Everything that a reader may ask of it is a field.
 
-    `splits[split]` names the source's own split (several are joined by `+`); `config` is the hub
-    config; both are formatted with `{language}`, which is first looked up in `codes`.
+    `splits[split]` names the source's own split (several are joined by `+`; `other/split` where it
+    lies in another config); `config` is the hub config. These, `urls` and `members` are formatted
+    with `{language}`, which is first looked up in `codes`.
     `belongs` picks the rows of a language where one config holds several; of these, `convert` makes
     rows of the kind's schema, or None to leave one out (counted as dropped). It gives no `id` where
     the source has none: the row's number in its source file is then the id.
+
+    A data set without a hub id comes from `urls`; where these are archives, `members` says which of
+    their files a split is. A licensed set comes from the user's own folder: `place` names the
+    variable that says where, `members` the files in it. A task with `joins` has no source of its
+    own: its rows are those of other tasks, one after the other.
     """
 
     name: str
     title: str
     description: str
     kind: Kind
-    dataset: str  # hub id "org/name"; "world/..." for the control world; "github-org/repo" for urls
-    # 40-hex commit of the hub data set. None for urls, for the control world, and where no commit
-    # could be verified: then the hub is refused, and a mirror can serve it.
+    # hub id "org/name"; "world/..." for the control world; "github-org/repo" or the like for urls
+    dataset: str
+    # 40-hex commit of the hub data set. None for urls, for a user's folder, for the control world,
+    # and where no commit could be verified: `xstilts pin` records one, or a mirror serves it.
     revision: str | None
     licence: str
     reference: str  # paper or home page
@@ -43,15 +62,30 @@ class Task:
     convert: Callable[[Row, str], Row | None]  # (source row, language) -> row of the kind
     config: str | None = None
     codes: Mapping[str, str] = field(default_factory=dict)  # our language code -> the source's
-    urls: Mapping[Split, Mapping[str, str]] = field(default_factory=dict)  # split -> url -> sha256
-    parse: str = "hub"  # hub | jsonl | tsv | squad_json : how url files are read
+    # split -> url -> sha256; None: in `hashes`, or not known and `xstilts pin` records it
+    urls: Mapping[Split, Mapping[str, str | None]] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)  # url of one language -> sha256
+    # split -> paths inside the archives of `urls` or inside the folder `place`
+    members: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)
+    parse: str = "hub"  # hub, or a reader of sources/raw.py: how files of urls and members are read
+    joins: tuple[str, ...] = ()  # tasks of the same kind and labels whose rows these are, in order
+    origin: Origin = "human"
+    place: str | None = None  # variable that names the user's folder of a licensed set
+    obtain: str = ""  # how to get what is licensed, in one sentence
     belongs: Callable[[Row, str], bool] = every_row  # (source row, language)
+    limit: int | None = None  # rows of one language's split that are read at most: the first ones
+    # False: rows whose answer does not occur in its context (translated QA) are left out, counted
+    strict_answers: bool = True
     labels: tuple[str, ...] = ()
+    # labels that only the data tells: a folder with the files of `members` -> the labels in their
+    # order; `convert` then gives tags by name
+    labels_from: Callable[[Path], tuple[str, ...]] | None = None
     metric: str = "accuracy"
     chance: float = 0.0  # expected score of guessing, 0-100
     train_rows: Mapping[str, int] = field(default_factory=dict)  # language -> published train rows
     evaluation: Split = "test"  # which split is scored
     train_task: str | None = None  # the task whose rows fine-tune this target; None: its own
+    train_before: tuple[str, ...] = ()  # trainings before it, under the same head
     protocols: tuple[str, ...] = ()  # xtreme, xtreme-r, x-stilts
     # protocol -> its language list, where that is not `languages`
     official: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -62,7 +96,21 @@ class Task:
         Raises:
             KeyError: the task has no such split.
         """
+        other, _, name = self.splits[split].rpartition("/")
+        config = other or self.config or "default"
+        return self._named(config, language), self._named(name, language)
+
+    def addresses(self, language: str, split: Split) -> dict[str, str | None]:
+        """url -> sha256 of the files of our language and split; {} where it has none."""
+        pins = self.urls.get(split, {})
+        named = {self._named(url, language): pin for url, pin in pins.items()}
+        return {url: pin or self.hashes.get(url) for url, pin in named.items()}
+
+    def inside(self, language: str, split: Split) -> tuple[str, ...]:
+        """The files of our language and split inside the archives, or inside the user's folder."""
+        return tuple(self._named(path, language) for path in self.members.get(split, ()))
+
+    def _named(self, text: str, language: str) -> str:
+        """`text` with the source's code of a language."""
         code = self.codes.get(language, language)
-        return (self.config or "default").format(language=code), self.splits[split].format(
-            language=code
-        )
+        return text.format(language=code)

@@ -21,8 +21,8 @@ TASK = Task(
     description="Why did it happen, what may follow? Commonsense questions about a paragraph.",
     kind="multiple_choice",
     dataset="allenai/cosmos_qa",
-    # main holds a loading script only; no commit of the converted branch could be verified
-    revision=None,  # script-based but for an unpinned conversion: a mirror serves it
+    # main holds a loading script only; `xstilts pin` records a commit of the converted branch
+    revision=None,
     licence="cc-by-4.0",
     reference="https://aclanthology.org/D19-1243",
     languages=("en",),
@@ -33,6 +33,6 @@ TASK = Task(
     labels=("A", "B", "C", "D"),
     metric="accuracy",
     chance=25.0,
-    train_rows={"en": 25_262},
+    train_rows={"en": 25_262},  # the public files; Phang et al. 2020 count 25,588
     evaluation="validation",
 )

@@ -9,6 +9,8 @@ from xstilts.tasks.base import Row
 
 NLI_LABELS = ("entailment", "neutral", "contradiction")
 NLI_INITIALS = {"e": 0, "n": 1, "c": 2}
+CLUE_LABELS = ("neutral", "entailment", "contradiction")  # the order of CLUE's data sets on the hub
+NO_ANSWER = "no-answer"  # the one label of a span task whose questions may have no answer
 UNLABELLED = -1  # what the hub writes where a row has no gold label
 
 
@@ -59,6 +61,18 @@ def lettered_nli(row: Row, language: str) -> Row | None:
     if label is None:
         return None
     return {"text_a": row["premise"], "text_b": row["hypothesis"], "label": label}
+
+
+def clue_nli(row: Row, language: str) -> Row | None:
+    """CLUE's columns, labels in the order of the other NLI tasks; unlabelled rows are left out."""
+    if row["label"] == UNLABELLED:
+        return None
+    return {
+        "id": str(row["idx"]),
+        "text_a": row["sentence1"],
+        "text_b": row["sentence2"],
+        "label": NLI_LABELS.index(CLUE_LABELS[row["label"]]),
+    }
 
 
 def squad(row: Row, language: str) -> Row:

@@ -13,7 +13,7 @@ TASK = Task(
     description="Which of two sentences is the likelier cause or effect of the premise?",
     kind="multiple_choice",
     dataset="cambridgeltl/xcopa",
-    revision=None,  # no commit of the hub data set could be verified: a mirror serves it
+    revision=None,  # no commit of the hub data set could be verified: `xstilts pin` records one
     licence="cc-by-4.0",
     reference="https://aclanthology.org/2020.emnlp-main.185",
     languages=LANGUAGES,
@@ -25,6 +25,7 @@ TASK = Task(
     metric="accuracy",
     chance=50.0,
     evaluation="test",
-    train_task="siqa",  # XTREME-R trains on Social IQa first and then on COPA's 400 rows
+    train_task="copa",
+    train_before=("siqa",),  # 33,410 rows of Social IQa, then COPA's 400, under one head
     protocols=("xtreme-r",),
 )
