@@ -11,13 +11,16 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from xstilts import batches, distributed, kinds, model, training
-from xstilts.params import Architecture, Machine, Training
+from xstilts import batches, distributed, kinds, mixing, model, training
+from xstilts.machine import Machine
+from xstilts.observe import Observe
+from xstilts.params import Architecture, Training
 
 SHAPE = Architecture(
     vocabulary=2000, layers=2, hidden=128, heads=4, feed_forward=512, max_positions=130
@@ -42,30 +45,35 @@ def job() -> training.Job:
         for i, n in enumerate(lengths)
     ]
     torch.manual_seed(0)
-    encoder = model.small_xlmr(SHAPE, 2000, 0.0).model.roberta
+    encoder = model.small_xlmr(SHAPE, 2000, 0.0).base_model
     kind = kinds.get("classification")
-    net = model.WithHead(encoder, kind.head(128, ["a", "b", "c"], 0.0))
-    return training.Job("bench", net, features, kind, Words(), BUDGET, 1)
+    net = model.WithHeads(encoder, [kind.head(128, ["a", "b", "c"], 0.0)])
+    return training.Job(
+        "bench", net, [training.Lesson("bench", kind, features)], Words(), BUDGET, 1
+    )
 
 
 def engine_way(machine: Machine, workers: distributed.Workers) -> Callable[[int], Any]:
     """Our loop on a DeepSpeed engine."""
     work = job()
     engine = distributed.engine(work.model, BUDGET, machine, workers)
-    return lambda step: training._update(engine, work, step, 1000, machine, workers)
+    turns = mixing.turns([1.0], 1000, 1)
+    run = training._Run(engine, work, turns, Path(), machine, workers, Observe(quiet=True))
+    return lambda step: training._update(run, step)
 
 
 def plain_way(workers: distributed.Workers, padded: bool) -> Callable[[int], Any]:
     """Plain torch: one batch padded to its longest row, or our sorted micro-batches."""
     work = job()
+    (lesson,) = work.lessons
     optimizer = torch.optim.AdamW(work.model.parameters(), lr=1e-4)
 
     def update(step: int) -> None:
-        order = batches.batch_indices(len(work.features), BUDGET.batch, 1, step)
-        batch = [work.features[i] for i in order]
+        order = batches.batch_indices(len(lesson.features), BUDGET.batch, 1, step)
+        batch = [lesson.features[i] for i in order]
         for piece in [batch] if padded else batches.pieces_of(batch, 4):
             tensors = batches.collate(piece, 1, workers.device)
-            (work.kind.loss(work.model(**tensors), piece) / len(batch)).backward()
+            (lesson.kind.loss(work.model(**tensors), piece) / len(batch)).backward()
         torch.nn.utils.clip_grad_norm_(work.model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()

@@ -16,7 +16,7 @@ from torch import Tensor
 from xstilts.kinds import Feature
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=32)  # a mix goes through its parts in turn
 def _epoch_order(rows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """The order of one pass over the data."""
     return np.random.default_rng([seed, epoch]).permutation(rows)
@@ -41,7 +41,11 @@ def pieces_of(features: list[Feature], pieces: int) -> list[list[Feature]]:
 
 
 def collate(features: list[Feature], pad: int, where: torch.device) -> dict[str, Tensor]:
-    """Pad to the longest sequence (on CUDA to a multiple of 8, for tensor cores): [b, l] each."""
+    """Pad to the longest sequence (on CUDA to a multiple of 8, for tensor cores): [b, l] each.
+
+    `token_type_ids` are among them where the features have "types", `masked` where they have
+    masked positions.
+    """
     sequences = [ids for feature in features for ids in feature["ids"]]
     length = max(map(len, sequences))
     if where.type == "cuda":
@@ -52,6 +56,11 @@ def collate(features: list[Feature], pad: int, where: torch.device) -> dict[str,
         ids[i, : len(sequence)] = sequence
         mask[i, : len(sequence)] = 1
     batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+    if "types" in features[0]:
+        types = np.zeros((len(sequences), length), dtype=np.int64)
+        for i, sequence in enumerate(some for feature in features for some in feature["types"]):
+            types[i, : len(sequence)] = sequence
+        batch["token_type_ids"] = torch.from_numpy(types)
     if "masked" in features[0]:
         masked = np.zeros((len(sequences), length), dtype=bool)
         for i, feature in enumerate(features):

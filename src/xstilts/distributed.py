@@ -12,9 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xstilts import determinism
 from xstilts.errors import UserError
 from xstilts.launch import MEETING, rank, share_of
-from xstilts.params import Machine, Training
+from xstilts.machine import Machine
+from xstilts.params import Training
 
 
 def device(machine: Machine) -> torch.device:
@@ -45,11 +47,7 @@ class Workers:
     def start(machine: Machine) -> Workers:
         """Join the process group (once a process); deterministic algorithms, fixed threads."""
         where = device(machine)
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
-        # A debugging aid of the line above: it writes all new memory twice, and decides nothing.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        torch.set_num_threads(machine.threads)
+        determinism.apply(machine)
         if where.type == "cuda":
             torch.cuda.set_device(where)
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
@@ -96,19 +94,36 @@ class Workers:
         return merged
 
 
-def accumulation(training: Training, machine: Machine, workers: int) -> int:
-    """Micro-batches per update and worker, so that micro x accumulation x workers == batch."""
+def accumulation(training: Training, machine: Machine, workers: int, unit: int = 1) -> int:
+    """Micro-batches per update and worker, so that micro x accumulation x workers == batch.
+
+    Args:
+        unit: examples that must stay together (a group of queries, for example).
+
+    Raises:
+        UserError: the batch cannot be shared equally.
+    """
     share = share_of(training, workers)
-    count = -(-share // machine.micro_batch)
-    while share % count:
+    if share % unit:
+        raise UserError(
+            f"a batch of {training.batch} gives each of {workers} processes {share} examples, and "
+            f"they belong together by {unit}. Mend: change `processes` in machine.yaml, or the "
+            "study's `batch` or `negatives`"
+        )
+    groups = share // unit
+    count = -(-groups // max(1, machine.micro_batch // unit))
+    while groups % count:
         count += 1
     return count
 
 
-def engine(model: nn.Module, training: Training, machine: Machine, workers: Workers) -> Any:
+def engine(
+    model: nn.Module, training: Training, machine: Machine, workers: Workers, unit: int = 1
+) -> Any:
     """A DeepSpeed engine with the machine's ZeRO stage and torch's AdamW, which needs no compiler.
 
-    LayerNorm and bias are not decayed (as in jiant and google-research/xtreme).
+    LayerNorm and bias are not decayed (as in jiant and google-research/xtreme). `unit` is the
+    number of examples that must stay together.
     """
     os.environ.setdefault("DS_ACCELERATOR", workers.device.type)
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
@@ -117,38 +132,50 @@ def engine(model: nn.Module, training: Training, machine: Machine, workers: Work
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     # The shared-memory reduce is compiled on the spot; gloo gives the same sums without a compiler.
     deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    count = accumulation(training, machine, workers.size)
+    deepspeed.init_distributed(verbose=False)
+    started = deepspeed.initialize(
+        model=model,
+        model_parameters=_groups(model, training.weight_decay),
+        config=_config(model, training, machine, workers.size, unit),
+    )
+    return started[0]
+
+
+def _config(
+    model: nn.Module, training: Training, machine: Machine, workers: int, unit: int
+) -> dict[str, Any]:
+    """What DeepSpeed is told: science from the training, layout from the machine."""
+    count = accumulation(training, machine, workers, unit)
     elements = sum(parameter.numel() for parameter in model.parameters())
     bucket = min(500_000_000, -(-elements // 1024) * 1024)  # even, as DeepSpeed aligns buckets
-    config = {
+    half = training.precision == "bf16"
+    return {
         "train_batch_size": training.batch,
-        "train_micro_batch_size_per_gpu": training.batch // (count * workers.size),
+        "train_micro_batch_size_per_gpu": training.batch // (count * workers),
         "gradient_accumulation_steps": count,
         "gradient_clipping": training.clip,
         "zero_optimization": {
-            "stage": machine.zero,
+            # In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
+            "stage": max(machine.zero, 1) if half else machine.zero,
             # DeepSpeed's default, always 5e8 elements, costs a small model 2 GB at each update.
             "reduce_bucket_size": bucket,
             "allgather_bucket_size": bucket,
         },
-        "bf16": {"enabled": training.precision == "bf16"},
+        "bf16": {"enabled": half},
         "optimizer": {
             "type": "AdamW",
             "params": {"lr": training.learning_rate, "eps": 1e-8, "torch_adam": True},
         },
         "steps_per_print": 1 << 30,
     }
-    deepspeed.init_distributed(verbose=False)
-    started = deepspeed.initialize(
-        model=model, model_parameters=_groups(model, training.weight_decay), config=config
-    )
-    return started[0]
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Parameters with and without weight decay."""
+    """Parameters with and without weight decay, less those that are not trained."""
+    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+    bare = {id(p) for module in norms for p in module.parameters()}
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    plain = [p for n, p in trained if n.endswith("bias") or "LayerNorm" in n or "layer_norm" in n]
+    plain = [p for n, p in trained if n.endswith("bias") or id(p) in bare]
     known = {id(p) for p in plain}
     return [
         {"params": [p for _, p in trained if id(p) not in known], "weight_decay": decay},
@@ -157,13 +184,18 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
 
 
 def full_weights(running: Any) -> dict[str, Tensor]:
-    """float32 weights by name on the CPU, from any ZeRO stage and precision; all workers call."""
+    """float32 trained weights by name on the CPU, from any ZeRO stage and precision.
+
+    All workers call. Weights that are not trained are left out: in bf16 only rounded ones are here.
+    """
     from deepspeed.runtime.zero import GatheredParameters
     from deepspeed.utils import safe_get_full_fp32_param
 
     stage, half = running.zero_optimization_stage(), running.bfloat16_enabled()
     weights = {}
     for name, parameter in running.module.named_parameters():
+        if not parameter.requires_grad:
+            continue
         if half:
             value = safe_get_full_fp32_param(parameter)
         elif stage == 3:

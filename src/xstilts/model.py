@@ -1,10 +1,13 @@
-"""XLM-R encoders and what sits on them; loaded with an explicit dtype, saved as safetensors.
+"""Encoders and what sits on them; loaded with an explicit dtype, saved as safetensors.
 
-Only the encoder passes from phase ii to phase iii (Phang et al. 2020, section 2).
+Only the encoder passes from phase ii to phase iii (Phang et al. 2020, section 2). Encoders of four
+architectures are known (`FAMILIES`); nothing of a checkpoint is run or unpickled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,67 +30,117 @@ logging.set_verbosity_error()  # heads that are left behind on purpose are no ne
 logging.disable_progress_bar()
 
 
-class WithHead(nn.Module):
-    """An encoder and a task head: ids [b, l] and mask [b, l] -> the head's output."""
+@dataclass(frozen=True)
+class Family:
+    """What differs from architecture to architecture.
 
-    def __init__(self, encoder: PreTrainedModel, head: nn.Module) -> None:
+    Attributes:
+        attention: the implementation that is deterministic on the CPU and on CUDA.
+        dropout: fields of the configuration.
+        language: the modules of its language-modelling head, in their order.
+        pooler: whether its encoder comes with a pooler unless asked not to.
+    """
+
+    attention: str
+    dropout: tuple[str, ...]
+    language: tuple[str, ...]
+    pooler: bool
+
+
+USUAL = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+FAMILIES = {
+    "xlm-roberta": Family("sdpa", USUAL, ("lm_head",), pooler=True),
+    "bert": Family("sdpa", USUAL, ("cls",), pooler=True),
+    "deberta-v2": Family("eager", USUAL, ("cls",), pooler=False),  # mDeBERTa-v3 too
+    "modernbert": Family(  # mmBERT
+        "sdpa",
+        ("attention_dropout", "mlp_dropout", "embedding_dropout"),
+        ("head", "decoder"),
+        pooler=False,
+    ),
+}
+
+
+class WithHeads(nn.Module):
+    """An encoder and a head for each part of what is learnt.
+
+    Attributes:
+        encoder: what passes on to the next phase.
+        heads: one a part, in order; each maps the encoder's states [b, l, hidden] to its output.
+        fusions: part number -> the `heads.LayerAttention` before its head; others read the last
+            layer.
+    """
+
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        heads: Sequence[nn.Module],
+        fusions: Mapping[int, nn.Module] | None = None,
+    ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.head = head
+        self.heads = nn.ModuleList(heads)
+        named = {str(part): fusion for part, fusion in (fusions or {}).items()}
+        self.fusions = nn.ModuleDict(named)
+        self.typed = getattr(encoder.config, "type_vocab_size", 0) > 1
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """The head's output on the encoder's last states."""
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        output: Tensor = self.head(hidden.last_hidden_state)
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        masked: Tensor | None = None,
+        part: int = 0,
+    ) -> Tensor:
+        """The output of one part's head.
+
+        Args:
+            input_ids: [b, l]; so are all other tensors.
+            attention_mask: 1 at tokens, 0 at pads.
+            token_type_ids: for encoders that know two types of text; the others ignore them.
+            masked: positions that the head is to see alone (bool): states become [m, hidden].
+            part: whose head.
+        """
+        types = {"token_type_ids": token_type_ids} if self.typed else {}
+        found = self.encoder(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            output_hidden_states=bool(self.fusions),
+            **types,
+        )
+        last = found.last_hidden_state
+        # The embeddings, which come first, are no layer; a final norm may be missing in the rest.
+        states = [*found.hidden_states[1:-1], last] if self.fusions else [last]
+        hidden = self._read(part, states)
+        output: Tensor = self.heads[part](hidden if masked is None else hidden[masked])
+        if self.training and len(self.heads) > 1:
+            output = output + self._idle(part, states).to(output.dtype)
         return output
 
+    def _read(self, part: int, states: list[Tensor]) -> Tensor:
+        """What a part's head reads: the last layer, or all of them fused."""
+        if str(part) not in self.fusions:
+            return states[-1]
+        fused: Tensor = self.fusions[str(part)](states)
+        return fused
 
-class SequenceHead(nn.Module):
-    """XLM-R's own head on <s>: dropout, dense, tanh, dropout, projection -> [b, outputs]."""
+    def _idle(self, part: int, states: list[Tensor]) -> Tensor:
+        """Zero, by way of every other head, so that each weight has a gradient at each update.
 
-    def __init__(self, hidden: int, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.dense = nn.Linear(hidden, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(hidden, outputs)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """[b, l, hidden] -> [b, outputs]."""
-        pooled = torch.tanh(self.dense(self.dropout(hidden[:, 0])))
-        output: Tensor = self.project(self.dropout(pooled))
-        return output
-
-
-class TokenHead(nn.Module):
-    """Dropout and a projection of every position -> [b, l, outputs]."""
-
-    def __init__(self, hidden: int, outputs: int, dropout: float) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.project = nn.Linear(hidden, outputs)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """[b, l, hidden] -> [b, l, outputs]."""
-        output: Tensor = self.project(self.dropout(hidden))
-        return output
+        Without it stage 3 of ZeRO trains them on what is left of older gradients (tried with
+        DeepSpeed 0.19.8). AdamW still moves such a head by its momentum and its decay.
+        """
+        token = [state[:1, :1] for state in states]
+        others = [i for i in range(len(self.heads)) if i != part]
+        sums = [self.heads[i](self._read(i, token)).float().sum() for i in others]
+        return 0.0 * torch.stack(sums).sum()
 
 
-class MaskedLM(nn.Module):
-    """Masked language modelling; logits only at masked positions [m, vocabulary]."""
+def small_xlmr(architecture: Architecture, vocabulary: int, dropout: float) -> PreTrainedModel:
+    """A fresh XLM-R with its language-modelling head; seed torch before.
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, masked: Tensor) -> Tensor:
-        """Ids, mask and masked positions (bool), all [b, l]."""
-        hidden = self.model.base_model(input_ids=input_ids, attention_mask=attention_mask)
-        output: Tensor = self.model.lm_head(hidden.last_hidden_state[masked])
-        return output
-
-
-def small_xlmr(architecture: Architecture, vocabulary: int, dropout: float) -> MaskedLM:
-    """A fresh XLM-R in the published layout (pad 1, positions start at 2); seed torch before."""
+    In the published layout: pad is 1, positions start at 2.
+    """
     config = XLMRobertaConfig(
         vocab_size=vocabulary,
         hidden_size=architecture.hidden,
@@ -102,7 +155,19 @@ def small_xlmr(architecture: Architecture, vocabulary: int, dropout: float) -> M
         layer_norm_eps=1e-5,
         dtype="float32",
     )
-    return MaskedLM(XLMRobertaForMaskedLM(config))
+    return XLMRobertaForMaskedLM(config)
+
+
+def language_head(model: PreTrainedModel) -> nn.Module:
+    """A model's own language-modelling head: states [m, hidden] -> [m, vocabulary]."""
+    parts = [getattr(model, name) for name in FAMILIES[model.config.model_type].language]
+    return parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+
+
+def dropout_of(encoder: PreTrainedModel) -> float:
+    """The dropout that an encoder was loaded with."""
+    config = encoder.config
+    return float(getattr(config, FAMILIES[config.model_type].dropout[0]))
 
 
 def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
@@ -111,52 +176,95 @@ def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
     Raises:
         UserError: the folder holds no whole checkpoint of a known architecture.
     """
-    try:
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        config.hidden_dropout_prob = dropout
-        config.attention_probs_dropout_prob = dropout
-        encoder, report = AutoModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            use_safetensors=True,
-            add_pooling_layer=False,
-            output_loading_info=True,
-        )
-    except Exception as error:  # the libraries raise many types for a bad folder
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{folder} holds no usable checkpoint ({reason}). Mend: rerun the stage that makes it, "
-            "or `dvc checkout` it"
-        ) from error
-    if report["missing_keys"]:
-        raise UserError(
-            f"{folder}/model.safetensors lacks {sorted(report['missing_keys'])[0]} and "
-            f"{len(report['missing_keys']) - 1} more weights: it belongs to another architecture. "
-            "Mend: rerun the stage that makes it"
-        )
+    family = FAMILIES[_config(folder).model_type]
+    more = {"add_pooling_layer": False} if family.pooler else {}
+    encoder, missing = _load(AutoModel, folder, dropout, more)
+    if missing:
+        raise _lacks(folder, missing, "it belongs to another architecture")
     return encoder
 
 
-def load_masked_lm(folder: Path) -> PreTrainedModel:
-    """A checkpoint with its language-modelling head, in float32."""
-    model: PreTrainedModel = AutoModelForMaskedLM.from_pretrained(
-        folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
-    )
+def load_masked_lm(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
+    """A checkpoint with its language-modelling head, in float32.
+
+    Raises:
+        UserError: as `load_encoder`, and where the checkpoint has no such head: it is that of a
+            discriminator (mDeBERTa-v3), or an encoder that was saved alone.
+    """
+    model, missing = _load(AutoModelForMaskedLM, folder, dropout, {})
+    body = [name for name in missing if name.startswith(model.base_model_prefix + ".")]
+    if body:
+        raise _lacks(folder, body, "it belongs to another architecture")
+    if missing:
+        raise UserError(
+            f"{folder} has no language-modelling head ({missing[0]} is missing), so masked "
+            "language modelling cannot go on from it. Mend: leave mlm out, or start from a "
+            "checkpoint that was trained by it (XLM-R, mBERT, mmBERT)"
+        )
     return model
 
 
-def embed(
-    encoder: PreTrainedModel, input_ids: Tensor, attention_mask: Tensor, layer: int
-) -> Tensor:
-    """Mean over all non-pad positions of one hidden layer (0 = embeddings) -> [b, hidden].
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors of a checkpoint, sorted; more than one where it is cut into shards."""
+    return sorted(folder.glob("*.safetensors"))
 
-    The protocol of jiant's BUCC and Tatoeba tasks (taskmodels.py: special tokens included).
-    """
-    states: Any = encoder(
-        input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=True
-    ).hidden_states
-    mask = attention_mask.unsqueeze(-1).to(states[layer].dtype)
-    output: Tensor = (states[layer] * mask).sum(1) / mask.sum(1)
-    return output
+
+def _lacks(folder: Path, missing: Sequence[str], why: str) -> UserError:
+    more = f" and {len(missing) - 1} more weights" if len(missing) > 1 else ""
+    return UserError(
+        f"{folder}/model.safetensors lacks {missing[0]}{more}: {why}. "
+        "Mend: rerun the stage that makes it"
+    )
+
+
+def _config(folder: Path) -> Any:
+    """The configuration of a checkpoint whose architecture is known and that has safetensors."""
+    try:
+        # No code of a checkpoint is ever run, and nobody is asked whether it should be.
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the libraries raise many types for a bad folder
+        raise _unusable(folder, error) from error
+    if config.model_type not in FAMILIES:
+        raise UserError(
+            f"{folder} holds a checkpoint of the architecture {config.model_type!r}. "
+            f"Mend: take one of {', '.join(FAMILIES)}"
+        )
+    pickled = sorted(folder.glob("*.bin"))
+    if pickled and not weight_files(folder):
+        raise UserError(
+            f"{folder} has its weights as a pickle alone ({pickled[0].name}), which is never read, "
+            "as reading one can run code. Mend: pin a revision with model.safetensors; the hub "
+            "often has one among the model's pull requests (refs/pr/<n>)"
+        )
+    return config
+
+
+def _load(auto: Any, folder: Path, dropout: float, more: dict[str, Any]) -> tuple[Any, list[str]]:
+    """A model and the names of its weights that the checkpoint lacks."""
+    config = _config(folder)
+    family = FAMILIES[config.model_type]
+    for field in family.dropout:
+        setattr(config, field, dropout)
+    try:
+        model, report = auto.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation=family.attention,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **more,
+        )
+    except Exception as error:  # the libraries raise many types for a bad folder
+        raise _unusable(folder, error) from error
+    return model, sorted(report["missing_keys"])
+
+
+def _unusable(folder: Path, error: Exception) -> UserError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(
+        f"{folder} holds no usable checkpoint ({reason}). Mend: rerun the stage that makes it, "
+        "or `dvc checkout` it"
+    )

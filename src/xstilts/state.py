@@ -7,14 +7,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from xstilts import files, paths, record
-from xstilts.params import Machine
+from xstilts import determinism, files, paths, record
+from xstilts.machine import Machine
 
-PACKAGES = ("torch", "transformers", "tokenizers", "deepspeed")
+PACKAGES = ("torch", "transformers", "tokenizers", "deepspeed", "peft")
 
 
 def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
-    """`.state/<stage>-<hash>`: code, params, input bytes, versions, and the layout of the workers.
+    """`.state/<stage>-<hash>`: code, params, input bytes, versions, workers, all that decides bits.
 
     DeepSpeed's state belongs to one number of workers and one ZeRO stage, so those are in too;
     it is deleted when its stage succeeds, and can be deleted at any time.
@@ -28,6 +28,7 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
             "workers": int(os.environ.get("WORLD_SIZE", "1")),
             "zero": machine.zero,
             "micro_batch": machine.micro_batch,
+            "bits": determinism.asked(machine),
         }
     )
     return paths.STATE / f"{stage}-{name[:24]}"

@@ -72,16 +72,38 @@ def train_unigram(texts: Iterable[str], vocab_size: int, folder: Path) -> None:
 
 
 def load(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer in `folder`.
+    """The tokenizer in `folder`, as its tokenizer.json says and with the names of special tokens.
 
     Raises:
-        UserError: there is none.
+        UserError: there is none, or it lacks a token that every encoder needs.
     """
     if not (folder / "tokenizer.json").is_file():
         raise UserError(f"no tokenizer in {folder}. Mend: run `dvc repro pretrain` to make it")
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    return AutoTokenizer.from_pretrained(folder)
+    try:
+        known = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        if type(known) is not PreTrainedTokenizerFast:
+            # A model's own class builds its normaliser and its layout of pairs anew, which need not
+            # be those of the published file; of it only the names are taken.
+            names = {"model_input_names": known.model_input_names, **known.special_tokens_map}
+            known = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **names)
+    except Exception as error:  # the libraries raise many types for a broken file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{folder}/tokenizer.json cannot be read ({reason}). Mend: `dvc checkout` it, or rerun "
+            "the stage that makes it"
+        ) from error
+    for name, other in (("cls_token", "bos_token"), ("sep_token", "eos_token"), ("pad_token", "")):
+        if getattr(known, name) is None and getattr(known, other, None) is not None:
+            setattr(known, name, getattr(known, other))
+        if getattr(known, name) is None:
+            raise UserError(
+                f"the tokenizer in {folder} names no {name}. Mend: add it to tokenizer_config.json"
+            )
+    return known
 
 
 def _frame(pieces: list[tuple[str, float]]) -> Tokenizer:

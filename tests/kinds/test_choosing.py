@@ -34,6 +34,18 @@ def test_a_pair_is_encoded_as_xlmr_reads_pairs(tokenizer: Any) -> None:
     assert alone["ids"] == [tokenizer(PAIR["text_a"])["input_ids"]]
 
 
+def test_pairs_and_single_texts_may_be_mixed(tokenizer: Any) -> None:
+    """Joined tasks: each row is what it is, whatever the first row of its file is."""
+    alone = {**PAIR, "text_b": None, "label": 0}
+    for rows in ([PAIR, alone, PAIR], [alone, PAIR, alone]):
+        features = classification.encode(rows, tokenizer, 64, 0)
+        assert [feature["label"] for feature in features] == [row["label"] for row in rows]
+        assert [feature["row"] for feature in features] == [0, 1, 2]
+        assert [feature["ids"][0] for feature in features] == [
+            tokenizer(row["text_a"], row["text_b"])["input_ids"] for row in rows
+        ]
+
+
 def test_a_long_pair_loses_of_its_longer_text(tokenizer: Any) -> None:
     """Cutting the second text off would leave a question without its hypothesis."""
     row = {**PAIR, "text_a": "tapika " * 500}

@@ -6,9 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.kinds import mlm
+from xstilts.kinds import classification, mlm
+from xstilts.params import Training
 
 WORDS = ["tapika", "nemoti", "42", "бвгдае", "東京", "🙂", "</s>"]
+TRAINING = Training(steps=1, batch=8, learning_rate=1e-5)
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
 
 
@@ -18,10 +20,11 @@ def test_the_asked_part_is_masked_and_never_special(
 ) -> None:
     """A masked </s> or <pad> teaches nothing, and a lost original cannot be learnt."""
     special = set(tokenizer.all_special_ids)
+    asked = TRAINING.model_copy(update={"mask": part})
     features = mlm.encode([{"text": text, "pair": pair}], tokenizer, 64, 0)
     for feature in features:
         (before,) = feature["ids"]
-        (drawn,) = mlm.draw([feature], np.random.default_rng(seed), tokenizer, part)
+        (drawn,) = mlm.draw([feature], np.random.default_rng(seed), tokenizer, asked)
         (after,) = drawn["ids"]
         plain = sum(token not in special for token in before)
         assert mlm.weight(drawn) == len(drawn["gold"]) == max(1, round(part * plain))
@@ -31,7 +34,7 @@ def test_the_asked_part_is_masked_and_never_special(
         assert changed <= set(drawn["masked"].tolist())
         assert not (special - {tokenizer.mask_token_id}) & {after[i] for i in changed}
         assert feature["ids"] == [before], "the feature is drawn from again at later updates"
-        (again,) = mlm.draw([feature], np.random.default_rng(seed), tokenizer, part)
+        (again,) = mlm.draw([feature], np.random.default_rng(seed), tokenizer, asked)
         assert again["ids"] == drawn["ids"]
 
 
@@ -39,7 +42,7 @@ def test_of_the_masked_80_percent_are_masks_10_other_tokens_and_10_kept(tokenize
     """Devlin et al. 2019; noise comes from the whole vocabulary, special tokens left out."""
     row = {"text": "tapika nemoti 42 " * 30, "pair": None}
     features = mlm.encode([row] * 600, tokenizer, 128, 0)
-    drawn = mlm.draw(features, np.random.default_rng(1), tokenizer)
+    drawn = mlm.draw(features, np.random.default_rng(1), tokenizer, TRAINING)
     gold = np.concatenate([one["gold"] for one in drawn])
     put = np.concatenate([np.array(one["ids"][0])[one["masked"]] for one in drawn])
     masks, kept = put == tokenizer.mask_token_id, put == gold
@@ -67,7 +70,7 @@ def test_noise_is_never_a_mask(tokenizer: Any) -> None:
             return np.full(count, high - 1)
 
     features = mlm.encode([{"text": "tapika nemoti", "pair": None}], tokenizer, 64, 0)
-    (drawn,) = mlm.draw(features, Always(), tokenizer)  # type: ignore[arg-type]
+    (drawn,) = mlm.draw(features, Always(), tokenizer, TRAINING)  # type: ignore[arg-type]
     assert {drawn["ids"][0][place] for place in drawn["masked"]} == {len(tokenizer) - 2}
 
 
@@ -78,3 +81,17 @@ def test_singles_and_pairs_keep_the_order_of_their_rows(tokenizer: Any) -> None:
     assert [feature["row"] for feature in features] == list(range(9)), "no text, nothing to mask"
     for row, feature in zip(rows, features, strict=False):
         assert feature["ids"] == [tokenizer(row["text"], row["pair"])["input_ids"]]
+
+
+def test_rows_of_any_kind_are_text_each_once() -> None:
+    """Continued pretraining on a task's own text; a premise that occurs ten times is one text."""
+    rows = [
+        {"text_a": "tapika", "text_b": "nemoti", "label": 0},
+        {"text_a": "tapika", "text_b": None, "label": 1},
+    ]
+    texts = [{"text": text, "pair": None} for text in ("tapika", "nemoti")]
+    assert mlm.rows_of(rows, classification) == texts
+    assert mlm.rows_of([{"text": "a", "pair": "b"}, *texts], mlm) == [
+        {"text": "a", "pair": "b"},
+        *texts,
+    ]

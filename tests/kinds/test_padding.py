@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from xstilts import batches, kinds
-from xstilts.model import MaskedLM, WithHead
+from xstilts.model import WithHeads, language_head
+from xstilts.params import Training
 from xstilts.tasks import TASKS
 
 HIDDEN = 16
@@ -17,7 +18,8 @@ LABELS = ["a", "b", "c"]
 ANSWER = [{"text": "nemoti", "start": 7}]
 ROWS: dict[str, list[dict[str, Any]]] = {
     "classification": [
-        {"text_a": "tapika " * n, "text_b": "nemoti", "label": n % 3} for n in (1, 5, 2, 13)
+        {"text_a": "tapika " * n, "text_b": "nemoti" if n % 2 else None, "label": n % 3}
+        for n in (1, 5, 2, 13)
     ],
     "multiple_choice": [
         {
@@ -53,9 +55,10 @@ def net(kind: ModuleType, name: str, vocabulary: int) -> nn.Module:
         pad_token_id=1,
     )
     if name == "mlm":
-        return MaskedLM(XLMRobertaForMaskedLM(config)).eval()
+        whole = XLMRobertaForMaskedLM(config)
+        return WithHeads(whole.base_model, [language_head(whole)]).eval()
     encoder = XLMRobertaModel(config, add_pooling_layer=False)
-    return WithHead(encoder, kind.head(HIDDEN, LABELS, 0.1)).eval()
+    return WithHeads(encoder, [kind.head(HIDDEN, LABELS, 0.1)]).eval()
 
 
 @pytest.mark.parametrize("name", sorted(ROWS))
@@ -66,7 +69,8 @@ def test_the_loss_of_a_batch_is_the_sum_of_the_losses_of_its_rows(
     kind = kinds.get(name)
     features = kind.encode(ROWS[name], tokenizer, 40, 8)
     if name == "mlm":
-        features = kind.draw(features, np.random.default_rng(1), tokenizer)
+        asked = Training(steps=1, batch=8, learning_rate=1e-5)
+        features = kind.draw(features, np.random.default_rng(1), tokenizer, asked)
     model = net(kind, name, len(tokenizer))
     lengths = {batches.longest(feature) for feature in features}
     assert len(lengths) > 1, "without padding there is nothing to test"
@@ -87,5 +91,5 @@ def test_every_kind_of_every_task_can_be_had() -> None:
     for task in TASKS.values():
         kind = kinds.get(task.kind)
         assert callable(kind.texts)
-        if task.kind not in ("mlm", "retrieval"):
+        if task.kind not in ("mlm", "retrieval", "mining", "ranking"):
             assert all(callable(getattr(kind, name)) for name in ("head", "decode", "shuffle"))

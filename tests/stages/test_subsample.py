@@ -62,73 +62,147 @@ def test_seeds_give_unlike_orders() -> None:
     assert max(shared) < 30  # 10 expected
 
 
-def run(tmp_path: Path, table: pa.Table, sizes: list[Any], seed: int = 1) -> Any:
-    write_parquet(tmp_path / "rows.parquet", table)
+def rows(tmp_path: Path, name: str, count: int, labels: int | None = None) -> str:
+    """A prepared file with rows that say where they are from."""
+    columns: dict[str, Any] = {"id": [str(row) for row in range(count)], "text": [name] * count}
+    if labels:
+        columns["label"] = np.sort(np.arange(count) % labels)
+    path = tmp_path / f"{name}.parquet"
+    write_parquet(path, pa.table(columns))
+    return str(path)
+
+
+def run(
+    subsets: list[tuple[list[str], Any]],
+    seed: int = 1,
+    smoothing: float | None = None,
+    copies: dict[str, list[str]] | None = None,
+) -> Any:
+    """Make subsets `0`, `1` ... of (files, size)."""
     spec = parameters.Subsample(
-        task="mnli", language="en", seed=seed, rows=str(tmp_path / "rows.parquet"), sizes=sizes
+        seed=seed,
+        reads="-",
+        subsets=[
+            {"out": str(i), "task": "mnli", "rows": read, "size": size, "smoothing": smoothing}
+            for i, (read, size) in enumerate(subsets)
+        ],
+        copies=copies or {},
     )
     made: Any = SimpleNamespace(study="s", subsample={KEY: spec})
     return subsample.run(made, KEY, QUIET)
 
 
-def table(count: int, labels: int | None) -> pa.Table:
-    columns: dict[str, Any] = {"id": [str(row) for row in range(count)]}
-    if labels:
-        columns["label"] = np.sort(np.arange(count) % labels)
-    return pa.table(columns)
+def column(name: str, of: str = "id") -> list[Any]:
+    """A column of a finished subset."""
+    values: list[Any] = read_parquet(FOLDER / f"{name}.parquet")[of].to_pylist()
+    return values
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs go to the working folder."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("labels", [3, None])
-def test_sizes_are_nested(
-    labels: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sizes_are_nested(labels: int | None, tmp_path: Path) -> None:
     """10 inside 40 inside all: a larger size differs by its added rows alone."""
-    monkeypatch.chdir(tmp_path)
-    made = run(tmp_path, table(60, labels), [40, "all", 10])
-    ids = {
-        size: read_parquet(FOLDER / f"{size}.parquet")["id"].to_pylist() for size in (10, 40, "all")
-    }
-    assert ids[40][:10] == ids[10]
-    assert ids["all"][:40] == ids[40]
-    assert sorted(ids["all"], key=int) == [str(row) for row in range(60)]
+    file = [rows(tmp_path, "en", 60, labels)]
+    made = run([(file, 40), (file, "all"), (file, 10)])
+    assert column("0")[:10] == column("2")
+    assert column("1")[:40] == column("0")
+    assert sorted(column("1"), key=int) == [str(row) for row in range(60)]
     if labels:
-        assert Counter(read_parquet(FOLDER / "40.parquet")["label"].to_pylist())[0] in (13, 14)
-    assert made["metrics"] == {"rows.40": 40.0, "rows.all": 60.0, "rows.10": 10.0}
+        assert Counter(column("0", "label"))[0] in (13, 14)
+    assert made["metrics"] == {"rows.0": 40.0, "rows.1": 60.0, "rows.2": 10.0}
     assert json.loads((FOLDER / "record.json").read_text()) == made
 
 
-def test_equal_input_gives_equal_bytes_and_adding_a_size_changes_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_input_gives_equal_bytes_and_adding_a_size_changes_no_other(tmp_path: Path) -> None:
     """A size added to a study must not rerun the trainings of the others."""
-    monkeypatch.chdir(tmp_path)
-    run(tmp_path, table(60, 3), [10])
-    first = sha256_file(FOLDER / "10.parquet")
-    run(tmp_path, table(60, 3), [10, 20])
-    assert sha256_file(FOLDER / "10.parquet") == first
-    run(tmp_path, table(60, 3), [10], seed=2)
-    assert sha256_file(FOLDER / "10.parquet") != first
+    file = [rows(tmp_path, "en", 60, 3)]
+    run([(file, 10)])
+    first = sha256_file(FOLDER / "0.parquet")
+    run([(file, 10), (file, 20)])
+    assert sha256_file(FOLDER / "0.parquet") == first
+    run([(file, 10)], seed=2)
+    assert sha256_file(FOLDER / "0.parquet") != first
+
+
+def test_joined_files_are_one_order_with_ids_of_their_own(tmp_path: Path) -> None:
+    """Two sources number their rows alike; predictions and leaks are told by id."""
+    files = [rows(tmp_path, name, count, 3) for name, count in (("anli", 30), ("mnli", 60))]
+    run([(files, 45), (files, "all")], copies={"validation": files, "one": files[:1]})
+    assert column("1")[:45] == column("0")
+    assert len(set(column("1"))) == 90
+    assert {
+        (name[0], text) for name, text in zip(column("1"), column("1", "text"), strict=True)
+    } == {
+        ("0", "anli"),
+        ("1", "mnli"),
+    }
+    assert column("validation")[28:32] == ["0:28", "0:29", "1:0", "1:1"]
+    assert column("one") == [str(row) for row in range(30)]
+
+
+def test_smoothing_raises_the_share_of_small_files_and_repeats_no_row(tmp_path: Path) -> None:
+    """Languages of 10, 40 and 1000 rows by the power 0.5: shares ~ 3.2 : 6.3 : 31.6 of a head."""
+    files = [rows(tmp_path, name, count) for name, count in (("a", 10), ("b", 40), ("c", 1000))]
+    run([(files, 100), (files, "all"), (files, 30)], smoothing=0.5)
+    assert column("0")[:30] == column("2")
+    assert column("1")[:100] == column("0")
+    shares = Counter(column("0", "text"))
+    assert [shares[name] for name in "abc"] == [8, 15, 77]
+    assert len(set(column("1"))) == 1050
+    assert Counter(column("1", "text")[:800])["a"] == 10, "used up, and the others go on"
+
+
+def test_aligned_translations_do_not_give_the_same_rows(tmp_path: Path) -> None:
+    """Row i of two languages says the same: a head of both should say more than one of them."""
+    files = [rows(tmp_path, name, 200) for name in ("de", "fr")]
+    run([(files, 100)], smoothing=1.0)
+    german, french = (
+        {name[2:] for name in column("0") if name[0] == number} for number in ("0", "1")
+    )
+    assert len(german) == len(french) == 50
+    assert len(german & french) < 25  # 12.5 expected
+
+
+def test_unlike_files_are_not_joined(tmp_path: Path) -> None:
+    """Columns that differ are tasks of different kinds: the error names both files."""
+    files = [rows(tmp_path, "a", 5, 3), rows(tmp_path, "b", 5)]
+    with pytest.raises(UserError, match=r"b\.parquet and .*a\.parquet cannot be joined.*Mend"):
+        run([(files, 5)])
 
 
 @pytest.mark.parametrize("size", [61, -1])
-def test_a_size_beyond_the_rows_names_task_language_and_rows(
-    size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_size_beyond_the_rows_names_task_and_rows(size: int, tmp_path: Path) -> None:
     """A mirror may hold fewer rows than are published; a silent smaller subset would be a lie."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=rf"{size} rows of mnli in 'en': there are 60 .*Mend: take"):
-        run(tmp_path, table(60, 3), [10, size])
+    file = [rows(tmp_path, "en", 60, 3)]
+    with pytest.raises(UserError, match=rf"{size} rows of mnli: there are 60 .*en.*Mend: take"):
+        run([(file, 10), (file, size)])
     assert not FOLDER.exists()
 
 
-def test_missing_and_corrupt_rows_are_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_in_a_mix_a_task_gives_at_most_what_it_has(tmp_path: Path) -> None:
+    """Nine tasks of 10K rows each, of which one has 9K: the mix is still one."""
+    few, many = ([rows(tmp_path, name, count)] for name, count in (("few", 6), ("many", 60)))
+    made = run([(few, 10), (many, 10)])
+    assert made["metrics"] == {"rows.0": 6.0, "rows.1": 10.0}
+    assert set(made["inputs"]) == {*few, *many}
+
+
+def test_missing_and_corrupt_rows_are_one_line(tmp_path: Path) -> None:
     """The file that a stage before should have made."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.parquet").write_bytes(b"PAR1")
     for name, match in (("none.parquet", "is missing"), ("bad.parquet", "is corrupt")):
-        spec = parameters.Subsample(task="mnli", language="en", seed=1, rows=name, sizes=[1])
-        made: Any = SimpleNamespace(study="s", subsample={KEY: spec})
         with pytest.raises(UserError, match=rf"{name} {match}.*Mend"):
-            subsample.run(made, KEY, QUIET)
+            run([([name], 1)])
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.sampled_from([0.3, 0.7, 1.0]))
+def test_turns_by_smoothing_use_each_row_once(counts: list[int], power: float) -> None:
+    """Every row of every file, whatever the counts: an empty file is no trouble."""
+    assert Counter(subsample.smoothed(counts, power)) == {
+        place: count for place, count in enumerate(counts) if count
+    }

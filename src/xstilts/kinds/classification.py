@@ -9,8 +9,21 @@ from numpy.random import Generator
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row
-from xstilts.model import SequenceHead
+from xstilts.heads import SequenceHead
+from xstilts.kinds import Feature, Row, encoded
+from xstilts.kinds.choosing import decode, references, weight
+
+__all__ = [
+    "decode",
+    "encode",
+    "head",
+    "loss",
+    "outputs",
+    "references",
+    "shuffle",
+    "texts",
+    "weight",
+]
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:
@@ -19,23 +32,17 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
-    """<s> a </s></s> b </s>, the longer text cut first."""
-    firsts = [row["text_a"] for row in rows]
-    seconds = [row["text_b"] for row in rows] if rows and rows[0]["text_b"] is not None else None
-    ids = tokenizer(firsts, seconds, truncation=True, max_length=length)["input_ids"]
+    """<s> a </s></s> b </s>, or <s> a </s> where there is no second text."""
+    pairs = [(row["text_a"], row["text_b"]) for row in rows]
     return [
-        {"ids": [ids[i]], "row": i, "label": row.get("label", -100)} for i, row in enumerate(rows)
+        {**feature, "row": i, "label": rows[i].get("label", -100)}
+        for i, feature in enumerate(encoded(pairs, tokenizer, length))
     ]
 
 
 def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
     """One output a label."""
     return SequenceHead(hidden, len(labels), dropout)
-
-
-def weight(feature: Feature) -> int:
-    """One loss term a row."""
-    return 1
 
 
 def loss(output: Tensor, features: list[Feature]) -> Tensor:
@@ -47,18 +54,6 @@ def loss(output: Tensor, features: list[Feature]) -> Tensor:
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """The most likely label of each row."""
     return [int(best) for best in output.argmax(-1).cpu()]
-
-
-def decode(
-    outputs: list[Any], features: list[Feature], rows: list[Row], labels: list[str]
-) -> list[int]:
-    """One label a row."""
-    return list(outputs)
-
-
-def references(rows: list[Row], labels: list[str]) -> list[int]:
-    """Gold labels."""
-    return [row["label"] for row in rows]
 
 
 def shuffle(rows: list[Row], rng: Generator) -> list[Row]:

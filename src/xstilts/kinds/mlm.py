@@ -5,14 +5,17 @@ Devlin et al. 2019, section 3.1; masks are drawn anew at every update (Liu et al
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from torch import Tensor, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row
+from xstilts.kinds import Feature, Row, encoded
+from xstilts.params import Training
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:
@@ -22,35 +25,52 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
     """<s> text </s> or <s> text </s></s> pair </s>, cut at `length`."""
-    special = np.array(sorted(tokenizer.all_special_ids))
+    special = np.array(_special_ids(tokenizer))
     features: list[Feature] = []
-    for paired in (False, True):
-        chosen = [i for i, row in enumerate(rows) if (row["pair"] is not None) == paired]
-        if not chosen:
-            continue
-        firsts = [rows[i]["text"] for i in chosen]
-        seconds = [rows[i]["pair"] for i in chosen] if paired else None
-        encoded = tokenizer(firsts, seconds, truncation=True, max_length=length)["input_ids"]
-        for i, ids in zip(chosen, encoded, strict=True):
-            free = np.flatnonzero(~np.isin(ids, special))
-            if len(free):
-                features.append({"ids": [ids], "row": i, "free": free})
-    return sorted(features, key=lambda feature: feature["row"])
+    pairs = [(row["text"], row["pair"]) for row in rows]
+    for i, feature in enumerate(encoded(pairs, tokenizer, length)):
+        free = np.flatnonzero(~np.isin(feature["ids"][0], special))
+        if len(free):
+            features.append({**feature, "row": i, "free": free})
+    return features
+
+
+def rows_of(rows: list[Row], kind: Any) -> list[Row]:
+    """Rows of another kind as text; each text once, in the order of its first use.
+
+    Args:
+        kind: the module of xstilts.kinds that the rows belong to.
+    """
+    seen = dict.fromkeys(pair for row in rows for pair in kind.texts(row))
+    return [{"text": text, "pair": pair} for text, pair in seen]
+
+
+@lru_cache(maxsize=4)
+def _special_ids(tokenizer: Any) -> tuple[int, ...]:
+    """Ids that stand for no text, sorted, whatever the tokenizer's layout."""
+    added = tokenizer.added_tokens_decoder.items()
+    return tuple(sorted({*tokenizer.all_special_ids, *(i for i, one in added if one.special)}))
+
+
+@lru_cache(maxsize=4)
+def _plain_ids(tokenizer: Any) -> NDArray[np.int64]:
+    """All other ids, sorted: what noise is drawn from."""
+    return np.setdiff1d(np.arange(len(tokenizer)), _special_ids(tokenizer))
 
 
 def draw(
-    features: list[Feature], rng: Generator, tokenizer: Any, part: float = 0.15
+    features: list[Feature], rng: Generator, tokenizer: Any, training: Training
 ) -> list[Feature]:
     """Mask a batch: new ids, the masked positions, and what stood there."""
-    first, end = 4, tokenizer.mask_token_id  # XLM-R's layout: <s> <pad> </s> <unk>, pieces, <mask>
+    plain = _plain_ids(tokenizer)
     drawn = []
     for feature in features:
         ids = np.array(feature["ids"][0])
-        count = max(1, round(part * len(feature["free"])))
+        count = max(1, round(training.mask * len(feature["free"])))
         places = np.sort(rng.choice(feature["free"], count, replace=False))
         gold = ids[places]
         fate = rng.random(count)
-        noise = rng.integers(first, end, count)
+        noise = plain[rng.integers(0, len(plain), count)]
         ids[places] = np.where(
             fate < 0.8, tokenizer.mask_token_id, np.where(fate < 0.9, noise, gold)
         )

@@ -9,8 +9,21 @@ from numpy.random import Generator
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row
-from xstilts.model import SequenceHead
+from xstilts.heads import SequenceHead
+from xstilts.kinds import Feature, Row, encoded
+from xstilts.kinds.choosing import decode, references, weight
+
+__all__ = [
+    "decode",
+    "encode",
+    "head",
+    "loss",
+    "outputs",
+    "references",
+    "shuffle",
+    "texts",
+    "weight",
+]
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:
@@ -26,23 +39,19 @@ def _second(row: Row, choice: str) -> str:
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
     """A sequence a choice: <s> context </s></s> question choice </s>, the longer part cut first."""
+    pairs = [(row["context"], _second(row, choice)) for row in rows for choice in row["choices"]]
+    sequences = iter(encoded(pairs, tokenizer, length))
     features: list[Feature] = []
     for index, row in enumerate(rows):
-        seconds = [_second(row, choice) for choice in row["choices"]]
-        firsts = [row["context"]] * len(seconds)
-        ids = tokenizer(firsts, seconds, truncation=True, max_length=length)["input_ids"]
-        features.append({"ids": ids, "row": index, "label": row.get("label", -100)})
+        own = [next(sequences) for _ in row["choices"]]
+        joined = {name: [one[name][0] for one in own] for name in own[0]}
+        features.append({**joined, "row": index, "label": row.get("label", -100)})
     return features
 
 
 def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
     """One score a choice."""
     return SequenceHead(hidden, 1, dropout)
-
-
-def weight(feature: Feature) -> int:
-    """One loss term a row."""
-    return 1
 
 
 def _choices(output: Tensor, features: list[Feature]) -> list[Tensor]:
@@ -62,18 +71,6 @@ def loss(output: Tensor, features: list[Feature]) -> Tensor:
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """The best choice of each row."""
     return [int(scores.argmax()) for scores in _choices(output, features)]
-
-
-def decode(
-    outputs: list[Any], features: list[Feature], rows: list[Row], labels: list[str]
-) -> list[int]:
-    """One choice a row."""
-    return list(outputs)
-
-
-def references(rows: list[Row], labels: list[str]) -> list[int]:
-    """Gold choices."""
-    return [row["label"] for row in rows]
 
 
 def shuffle(rows: list[Row], rng: Generator) -> list[Row]:

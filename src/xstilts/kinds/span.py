@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row
-from xstilts.model import TokenHead
+from xstilts.heads import TokenHead
+from xstilts.kinds import Feature, Row, sequence
 
 MAX_QUESTION = 64
 N_BEST = 20
@@ -51,7 +51,7 @@ def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Fe
         start, end = _positions(rows[index], offsets, first)
         features.append(
             {
-                "ids": [encoded["input_ids"][i]],
+                **sequence(encoded, i),
                 "row": index,
                 "first": first,
                 "offsets": offsets,

@@ -1,4 +1,4 @@
-"""Phase ii: train the base model on one intermediate task; only the encoder is kept.
+"""Phase ii: train the base model on one intermediate task or a mix; only the encoder is kept.
 
 Run by `xstilts intermediate RUN` or `dvc repro`. Writes `models/intermediate/<study>/<run>/`.
 """
@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts import files, kinds, paths, record, state, tokenizer, training
+from xstilts import files, kinds, model, paths, record, state, tokenizer
 from xstilts.distributed import Workers
-from xstilts.finetuning import Goal, Setup, finetune
-from xstilts.kinds import Row
+from xstilts.finetuning import Goal, Setup, Trained, finetune
+from xstilts.kinds import Row, mlm
+from xstilts.machine import load_machine
 from xstilts.observe import Observe, Record
-from xstilts.params import Intermediate, Params, load_machine
+from xstilts.params import Intermediate, Params, Part
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -26,47 +27,59 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     """
     spec, machine = params.intermediate[key], load_machine()
     base = Path(spec.checkpoint)
-    inputs = [Path(spec.rows), base / "model.safetensors", base / "tokenizer.json"]
-    inputs += [Path(spec.validation)] if spec.validation else []
-    rows = intermediate_rows(spec)
+    inputs = inputs_of(spec)
+    rows = [part_rows(spec, part) for part in spec.parts]
     setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
     place = state.folder("intermediate", spec.model_dump(), inputs, machine)
-    goal = Goal(
-        spec.kind,
-        spec.labels,
-        spec.metric,
-        spec.language,
-        spec.validation,
-        spec.training,
-        spec.seed,
-    )
-    net, history = finetune(f"intermediate {key}", base, goal, rows, place, setup)
-    metrics = _summary(history, rows)
-    done = record.make(params, "intermediate", key, spec, inputs, metrics, history.curves())
+    goal = Goal(spec.parts, spec.training, spec.seed, spec.mixing)
+    trained = finetune(f"intermediate {key}", base, goal, rows, place, setup)
+    metrics = _summary(spec, trained, rows)
+    curves = trained.history.curves()
+    done = record.make(params, "intermediate", key, spec, inputs, metrics, curves)
     if setup.workers.rank == 0:
         with files.output_folder(paths.intermediate(params.study, key)) as out:
-            net.encoder.save_pretrained(out)
+            trained.net.encoder.save_pretrained(out)
             files.write_json(out / "record.json", done)
         shutil.rmtree(place)
     setup.workers.barrier()
     return done
 
 
-def intermediate_rows(spec: Intermediate) -> list[Row]:
-    """The subset; for the negative control with labels that say nothing."""
-    rows: list[Row] = files.read_parquet(Path(spec.rows)).to_pylist()
+def inputs_of(spec: Intermediate) -> list[Path]:
+    """Files that a run reads: each part's rows and validation rows, weights and tokenizer."""
+    base = Path(spec.checkpoint)
+    named = [path for part in spec.parts for path in (part.rows, part.validation) if path]
+    read = [Path(path) for path in dict.fromkeys(named)]
+    weights = model.weight_files(base) or [base / "model.safetensors"]
+    return [*read, *weights, base / "tokenizer.json"]
+
+
+def part_rows(spec: Intermediate, part: Part) -> list[Row]:
+    """The subset; as text for masked language modelling; in the control with shuffled labels."""
+    rows: list[Row] = files.read_parquet(Path(part.rows)).to_pylist()
+    kind = kinds.get(part.rows_kind)
+    if part.kind == "mlm":
+        return mlm.rows_of(rows, kind)
     if spec.method == "shuffled":
-        rows = kinds.get(spec.kind).shuffle(rows, np.random.default_rng([spec.seed, 2]))
+        rows = kind.shuffle(rows, np.random.default_rng([spec.seed, 2]))
     return rows
 
 
-def _summary(history: training.History, rows: list[Row]) -> dict[str, float]:
-    """What a training comes to, as metrics of its record."""
+def _summary(spec: Intermediate, trained: Trained, rows: list[list[Row]]) -> dict[str, float]:
+    """What a training comes to, as metrics of its record.
+
+    `rows` are those of the tasks; text beside them is told apart, as `rows.<part>` is of a mix.
+    """
+    counts = {part.task: len(own) for part, own in zip(spec.parts, rows, strict=True)}
+    tasks = [part.task for part in spec.parts if part.share is None] or list(counts)
     found = {
-        "loss": history.loss[-1][1],
-        "rows": float(len(rows)),
-        "steps": float(history.step),
+        **trained.history.losses(),
+        "rows": float(sum(counts[task] for task in tasks)),
+        "steps": float(trained.history.step),
+        "learning_rate": trained.rate,
     }
-    if history.validation:
-        found["validation"] = max(score for _, score in history.validation)
-    return found
+    if len(counts) > 1:
+        found |= {f"rows.{task}": float(count) for task, count in counts.items()}
+    if trained.validation is not None:
+        found["validation"] = trained.validation
+    return found | {f"validation.rate_{rate:g}": v for rate, v in trained.tried.items()}

@@ -11,12 +11,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PreTrainedModel
 
-from xstilts import files, kinds, model, paths, record, sources, state, tokenizer, training
+from xstilts import (
+    conversion,
+    files,
+    kinds,
+    model,
+    paths,
+    record,
+    sources,
+    state,
+    tokenizer,
+    training,
+)
 from xstilts.distributed import Workers
-from xstilts.kinds import Row
+from xstilts.kinds import Row, mlm
+from xstilts.machine import load_machine
 from xstilts.observe import Observe, Record
-from xstilts.params import Corpus, Params, Pretrain, load_machine
+from xstilts.params import Corpus, Params, Pretrain
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -35,6 +48,8 @@ def _imported(params: Params, key: str, observe: Observe) -> Record:
     spec = params.pretrain
     with files.output_folder(paths.pretrained(params.study)) as out:
         sources.model(spec, out, observe)
+        conversion.complete(out)
+        tokenizer.load(out)
         encoder = model.load_encoder(out)
         metrics = {"parameters": float(encoder.num_parameters())}
         done = record.make(params, "pretrain", key, spec, [], metrics)
@@ -53,28 +68,42 @@ def _scratch(params: Params, key: str, observe: Observe) -> Record:
     place = state.folder("pretrain", spec.model_dump(), sources_read, machine)
     rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
     words = _tokenizer(place, rows, spec, workers)
-    features = kinds.get("mlm").encode(rows, words, spec.training.max_length, 0)
-    torch.manual_seed(spec.seed)
-    net = model.small_xlmr(spec.architecture, len(words), spec.training.dropout)
-    job = training.Job("pretrain", net, features, kinds.get("mlm"), words, spec.training, spec.seed)
+    features = mlm.encode(rows, words, spec.training.max_length, 0)
+    lesson = training.Lesson("text", mlm, features)
+    net = _net(_whole(spec, words)).to(workers.device)
+    job = training.Job("pretrain", net, [lesson], words, spec.training, spec.seed)
     weights, history = training.train(job, place, machine, observe)
-    training.load_weights(net, weights)
+    whole = _whole(spec, words)
+    training.load_weights(_net(whole), weights)
     metrics = {
-        "loss": history.loss[-1][1],
+        **history.losses(),
         "rows": float(len(rows)),
         "vocabulary": float(len(words)),
-        "parameters": float(net.model.num_parameters()),
+        "parameters": float(whole.num_parameters()),
         "steps": float(history.step),
     }
     done = record.make(params, "pretrain", key, spec, sources_read, metrics, history.curves())
     if workers.rank == 0:
         with files.output_folder(paths.pretrained(params.study)) as out:
             shutil.copytree(place / "tokenizer", out, dirs_exist_ok=True)
-            net.model.save_pretrained(out)
+            whole.save_pretrained(out)
             files.write_json(out / "record.json", done)
         shutil.rmtree(place)
     workers.barrier()
     return done
+
+
+def _whole(spec: Pretrain, words: Any) -> PreTrainedModel:
+    """The model before its training; the same at every call."""
+    assert spec.architecture is not None
+    assert spec.training is not None
+    torch.manual_seed(spec.seed)
+    return model.small_xlmr(spec.architecture, len(words), spec.training.dropout)
+
+
+def _net(whole: PreTrainedModel) -> model.WithHeads:
+    """Encoder and language-modelling head, which share their weights with `whole`."""
+    return model.WithHeads(whole.base_model, [model.language_head(whole)])
 
 
 def corpus_files(corpus: Corpus) -> list[Path]:
@@ -85,13 +114,10 @@ def corpus_files(corpus: Corpus) -> list[Path]:
 
 def corpus_rows(corpus: Corpus) -> list[Row]:
     """Text of a corpus as rows of the kind `mlm`; each text once."""
-    kind = kinds.get(corpus.kind)
-    seen: dict[tuple[str, str | None], None] = {}
+    rows: list[Row] = []
     for path in corpus_files(corpus):
-        rows = files.read_parquet(path).to_pylist()
-        for row in rows[: corpus.limit]:
-            seen |= dict.fromkeys(kind.texts(row))
-    return [{"text": text, "pair": pair} for text, pair in seen]
+        rows += files.read_parquet(path).to_pylist()[: corpus.limit]
+    return mlm.rows_of(rows, kinds.get(corpus.kind))
 
 
 def _tokenizer(place: Path, rows: list[Row], spec: Pretrain, workers: Workers) -> Any:

@@ -1,12 +1,15 @@
 """Stage `subsample`: one seeded order of a task's training rows; size n is its first n rows.
 
-Run by `xstilts subsample <task>-<language>-s<seed>` or `dvc repro`. All sizes are heads of the same
-order, so 1K lies inside 10K inside 100K. Rows with a label are ordered so that every head keeps the
-labels' proportions to within one row; others are shuffled.
+Run by `xstilts subsample <task>-<language>-s<seed>` (or the key of a mix) or `dvc repro`. All
+sizes are heads of the same order, so 1K lies inside 10K inside 100K. Rows with a label are ordered
+so that every head keeps the labels' proportions to within one row; others are shuffled. Several
+files are joined; with `smoothing: a` each gives a share ~ rows^a of every head, as long as its rows
+last (Conneau and Lample 2019, section 3.1, where they are repeated; here no row is).
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 
@@ -16,55 +19,152 @@ import pyarrow as pa
 from xstilts import files, paths, record
 from xstilts.errors import UserError
 from xstilts.observe import Observe, Record
-from xstilts.params import Params, Subsample
-
-ALL = ("all", 0)  # two ways to ask for every row; the file is `all.parquet`
+from xstilts.params import Params, Subsample, Subset
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
-    """Write the subsets of `key`, a task, language and seed.
+    """Write the subsets of `key`, and the validation rows that travel with them.
 
     Raises:
-        UserError: a size is larger than the rows at hand.
+        UserError: a size is larger than the rows at hand, or files do not fit together.
     """
     spec = params.subsample[key]
-    table = files.read_parquet(Path(spec.rows))
-    sizes = {"all" if size in ALL else size: _rows_of(size, table, spec) for size in spec.sizes}
-    labels = table["label"].to_pylist() if "label" in table.column_names else None
-    ordered = table.take(pa.array(order(table.num_rows, spec.seed, labels)))
+    ordered: dict[tuple[object, ...], pa.Table] = {}
+    counts: dict[str, int] = {}
     with (
         files.output_folder(paths.subsampled(params.study, key)) as out,
-        observe.progress(f"subsample {key}", len(sizes)) as advance,
+        observe.progress(f"subsample {key}", len(spec.subsets) + len(spec.copies)) as advance,
     ):
-        for name, size in sizes.items():
-            files.write_parquet(out / f"{name}.parquet", ordered.slice(0, size))
+        for subset in spec.subsets:
+            source = (*subset.rows, subset.smoothing)
+            if source not in ordered:
+                ordered[source] = _ordered(subset, spec.seed)
+            table = ordered[source]
+            counts[subset.out] = _size(subset, table, _is_mix(spec))
+            files.write_parquet(out / f"{subset.out}.parquet", table.slice(0, counts[subset.out]))
+            advance(1)
+        for name, read in spec.copies.items():
+            files.write_parquet(out / f"{name}.parquet", pa.concat_tables(tables_of(read)))
             advance(1)
         made = record.make(
             params,
             "subsample",
             key,
             spec,
-            inputs=[Path(spec.rows)],
-            metrics={f"rows.{name}": float(size) for name, size in sizes.items()},
+            inputs=inputs_of(spec),
+            metrics={f"rows.{name}": float(count) for name, count in counts.items()},
         )
         files.write_json(out / "record.json", made)
     return made
 
 
-def _rows_of(size: int | str, table: pa.Table, spec: Subsample) -> int:
+def inputs_of(spec: Subsample) -> list[Path]:
+    """All prepared files that are read, each once."""
+    read = [subset.rows for subset in spec.subsets] + list(spec.copies.values())
+    return [Path(name) for name in dict.fromkeys(name for names in read for name in names)]
+
+
+def _is_mix(spec: Subsample) -> bool:
+    """Whether there are several sources: a task then gives all it has and no more is asked."""
+    return len({tuple(subset.rows) for subset in spec.subsets}) > 1
+
+
+def _size(subset: Subset, table: pa.Table, mix: bool) -> int:
     """A size as a number of rows."""
-    if size in ALL:
-        return int(table.num_rows)
-    if not isinstance(size, int) or not 0 < size <= table.num_rows:
+    have = int(table.num_rows)
+    if subset.size == "all":
+        return have
+    if mix and subset.size > 0:
+        return min(subset.size, have)
+    if not 0 < subset.size <= have:
         raise UserError(
-            f"subset of {size} rows of {spec.task} in {spec.language!r}: there are "
-            f"{table.num_rows} training rows at hand ({spec.rows}). "
-            f"Mend: take a size up to {table.num_rows}, or `all`"
+            f"subset of {subset.size} rows of {subset.task}: there are {have} training rows at "
+            f"hand ({', '.join(subset.rows)}). Mend: take a size up to {have}, or `all`"
         )
-    return size
+    return subset.size
 
 
-def order(count: int, seed: int, labels: Sequence[Hashable] | None = None) -> np.ndarray:
+def tables_of(names: Sequence[str]) -> list[pa.Table]:
+    """Prepared files; ids of several become `<file number>:<id>`, so that none is double.
+
+    Raises:
+        UserError: a file is missing or corrupt, or the files have unlike columns.
+    """
+    tables = [files.read_parquet(Path(name)) for name in names]
+    if len(tables) == 1:
+        return tables
+    for name, table in zip(names, tables, strict=True):
+        if table.schema != tables[0].schema:
+            raise UserError(
+                f"{name} and {names[0]} cannot be joined: their columns differ. "
+                "Mend: join tasks of one kind"
+            )
+    return [_numbered(table, number) for number, table in enumerate(tables)]
+
+
+def _numbered(table: pa.Table, number: int) -> pa.Table:
+    """A table whose ids say which file they are of."""
+    place = table.column_names.index("id")
+    ids = pa.array([f"{number}:{name}" for name in table["id"].to_pylist()], pa.string())
+    return table.set_column(place, table.schema.field("id"), ids)
+
+
+def _ordered(subset: Subset, seed: int) -> pa.Table:
+    """All rows of a source in the order that its sizes are heads of."""
+    tables = tables_of(subset.rows)
+    if subset.smoothing is None or len(tables) == 1:
+        joined = pa.concat_tables(tables)
+        return joined.take(pa.array(order(joined.num_rows, seed, _labels(joined))))
+    # Aligned translations have equal numbers of rows: each file needs an order of its own.
+    own = [
+        table.take(pa.array(order(table.num_rows, [seed, number], _labels(table))))
+        for number, table in enumerate(tables)
+    ]
+    counts = [table.num_rows for table in tables]
+    starts = np.cumsum([0, *counts[:-1]])
+    taken = [0] * len(counts)
+    rows = []
+    for turn in smoothed(counts, subset.smoothing):
+        rows.append(int(starts[turn]) + taken[turn])
+        taken[turn] += 1
+    return pa.concat_tables(own).take(pa.array(rows, pa.int64()))
+
+
+def _labels(table: pa.Table) -> list[Hashable] | None:
+    """What heads keep the proportions of, if the rows have it."""
+    return table["label"].to_pylist() if "label" in table.column_names else None
+
+
+def smoothed(counts: Sequence[int], power: float) -> list[int]:
+    """Take turns among files so that each has a share ~ count^power of every head.
+
+    A file whose rows are used up drops out, and the others share what follows.
+
+    Args:
+        counts: rows of each file.
+        power: 1 keeps the files' proportions, 0 would make all equal.
+
+    Returns:
+        Indices of files, as many as there are rows.
+    """
+    # Rounded, so that the last bit of a machine's power function decides no order.
+    weights = [round(count**power, 6) for count in counts]
+    queue = [(0.5 / weight, place) for place, weight in enumerate(weights) if counts[place]]
+    heapq.heapify(queue)
+    taken = [0] * len(counts)
+    turns = []
+    while queue:
+        _, place = heapq.heappop(queue)
+        turns.append(place)
+        taken[place] += 1
+        if taken[place] < counts[place]:
+            heapq.heappush(queue, ((taken[place] + 0.5) / weights[place], place))
+    return turns
+
+
+def order(
+    count: int, seed: int | Sequence[int], labels: Sequence[Hashable] | None = None
+) -> np.ndarray:
     """A seeded order of `count` rows, the same on every machine and with every numpy.
 
     Args:
@@ -75,7 +175,7 @@ def order(count: int, seed: int, labels: Sequence[Hashable] | None = None) -> np
         int64 [count], a permutation.
     """
     # Raw draws: numpy keeps PCG64's stream as it is, but not what `permutation` makes of it.
-    draws = np.random.PCG64(seed).random_raw(count)
+    draws = np.random.PCG64(np.random.SeedSequence(seed)).random_raw(count)
     shuffled = np.argsort(draws, kind="stable").astype(np.int64)
     if labels is None:
         return shuffled

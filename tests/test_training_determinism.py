@@ -1,0 +1,77 @@
+"""What decides bits is set in one place, told, and part of the name of every resumable state."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts import determinism, state
+from xstilts.distributed import Workers
+from xstilts.machine import Machine
+
+MACHINE = Machine(threads=1)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing set by whoever runs the tests; all restored afterwards."""
+    for name in (*determinism.X86, *determinism.CUDA, "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize("avx2", [True, False])
+def test_one_instruction_level_on_every_cpu_that_has_it(
+    monkeypatch: pytest.MonkeyPatch, avx2: bool
+) -> None:
+    """AVX-512 sums in another order than AVX2; a CPU without AVX2 must not be asked for it."""
+    monkeypatch.setattr(determinism, "_has_avx2", lambda: avx2)
+    determinism.prepare(Machine(threads=3))
+    assert os.environ.get("ATEN_CPU_CAPABILITY") == ("avx2" if avx2 else None)
+    assert os.environ.get("MKL_CBWR") == ("AVX2" if avx2 else None)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "3"
+
+
+def test_what_the_user_has_set_stays_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speed may be worth more than equal bytes; then the record says so."""
+    monkeypatch.setenv("MKL_CBWR", "AUTO")
+    determinism.prepare(MACHINE)
+    assert os.environ["MKL_CBWR"] == determinism.report(MACHINE)["MKL_CBWR"] == "AUTO"
+
+
+def test_a_worker_tells_what_holds() -> None:
+    """For provenance: plain words and numbers."""
+    Workers.start(MACHINE)
+    told = determinism.report(MACHINE)
+    assert told["deterministic_algorithms"] is True
+    assert told["float32_matmul_precision"] == "highest"
+    assert told["onednn"] is False
+    assert told["threads"] == 1
+    assert json.loads(json.dumps(told)) == told
+
+
+def test_a_state_made_under_other_settings_is_another_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else half of a training would have other bits than its other half, and nobody would know."""
+
+    def folder(**changes: Any) -> Path:
+        return state.folder("pretrain", {}, [], MACHINE.model_copy(update=changes))
+
+    first = folder()
+    assert folder() == first
+    assert folder(threads=2) != first
+    assert folder(save_seconds=1.0) == first
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    assert folder() != first
+
+
+def test_the_settings_come_before_torch() -> None:
+    """Torch reads the environment when it is loaded, so this module may not load it."""
+    code = "import sys, xstilts.determinism; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
