@@ -1,35 +1,34 @@
 """Phase iii: fine-tune one checkpoint on every target in its source language, score zero-shot.
 
 Run by `xstilts transfer RUN` or `dvc repro`. Writes `results/transfer/<study>/<run>/`: scores.json,
-predictions.parquet, a sample of them, record.json. Retrieval targets are scored without
-fine-tuning. All targets are done in one process; one that is done before an interruption is not
-done again.
+predictions.parquet, a sample of them, record.json. Targets of retrieval and mining are scored
+without fine-tuning. All targets are done in one process; a training, or a target's language, that
+is done before an interruption is not done again.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from xstilts import files, inference, kinds, model, paths, record, scores, state, tokenizer
+from xstilts import files, paths, record, scores, state, targets, tokenizer
 from xstilts.distributed import Workers
-from xstilts.finetuning import Goal, Setup, finetune
+from xstilts.errors import UserError
+from xstilts.finetuning import Setup
 from xstilts.kinds import Row
+from xstilts.machine import load_machine
 from xstilts.metrics import METRICS
-from xstilts.metrics.retrieval import nearest
 from xstilts.observe import Observe, Record
-from xstilts.params import Params, Target, Transfer, load_machine
+from xstilts.params import Params, Target, Transfer
+from xstilts.predicting import Predicted
 from xstilts.scores import PREDICTIONS_SCHEMA, ScoreRow
 
 SAMPLE = "predictions-sample.json"
 SAMPLED = 5  # predictions in each language
-# rows -> (predictions, references)
-Predictor = Callable[[list[Row]], tuple[list[Any], list[Any]]]
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -44,45 +43,49 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     weights = Path(spec.checkpoint) / "model.safetensors"
     common = {"study": params.study, "run": key, **identity(spec)}
     common["model_sha"] = files.sha256_file(weights)
-    inputs, places = [weights, base / "tokenizer.json"], []
+    inputs, places = [weights, base / "tokenizer.json"], {}
     rows: list[ScoreRow] = []
     curves: dict[str, Any] = {}
+    chosen: dict[str, float] = {}
     for name in spec.targets:
         target = params.targets[name]
-        read = target_files(target)
+        read = targets.read_files(target)
         decides = [common, target.model_dump()]
-        places.append(state.folder("transfer", decides, [*inputs[:2], *read], machine))
-        result = _result(common, target, Path(spec.checkpoint), places[-1], setup)
+        places[name] = state.folder("transfer", decides, [*inputs[:2], *read], machine)
+        result = _result(common, target, Path(spec.checkpoint), places[name], setup)
         rows += [ScoreRow(**row) for row in result["rows"]]
         curves |= {f"{name}.{curve}": points for curve, points in result["curves"].items()}
+        chosen |= {f"{name}.{metric}": value for metric, value in result["metrics"].items()}
         inputs += read
-    metrics = headline(rows, params)
+    metrics = headline(rows, params) | chosen
     shown = ("scores.json", SAMPLE)
     done = record.make(params, "transfer", key, spec, inputs, metrics, curves, shown)
     if setup.workers.rank == 0:
-        _write(paths.transferred(params.study, key), rows, places, done)
+        tables = [
+            files.read_parquet(_predictions(place, language))
+            for name, place in places.items()
+            for language in params.targets[name].languages
+        ]
+        _write(paths.transferred(params.study, key), rows, tables, done)
+        for place in places.values():
+            shutil.rmtree(place)
     setup.workers.barrier()
     return done
 
 
-def _write(folder: Path, rows: list[ScoreRow], places: list[Path], done: Record) -> None:
-    """Put the results of all targets together; their states are not needed any more."""
-    tables = [files.read_parquet(place / "predictions.parquet") for place in places]
+def _write(folder: Path, rows: list[ScoreRow], tables: list[pa.Table], done: Record) -> None:
+    """Put the results of all targets together."""
     with files.output_folder(folder) as out:
         files.write_json(out / "scores.json", scores.to_json(rows))
         files.write_parquet(out / "predictions.parquet", pa.concat_tables(tables))
         files.write_json(out / SAMPLE, [row for table in tables for row in _sample(table)])
         files.write_json(out / "record.json", done)
-    for place in places:
-        shutil.rmtree(place)
 
 
 def _sample(predictions: pa.Table) -> list[Row]:
-    """The first few predictions in each language, for a look in the tracker."""
-    rows: list[Row] = predictions.to_pylist()
-    languages = dict.fromkeys(row["language"] for row in rows)
-    by_language = ([row for row in rows if row["language"] == one] for one in languages)
-    return [row for own in by_language for row in own[:SAMPLED]]
+    """The first few predictions in one language, for a look in the tracker."""
+    rows: list[Row] = predictions.slice(0, SAMPLED).to_pylist()
+    return rows
 
 
 def identity(spec: Transfer) -> dict[str, Any]:
@@ -91,98 +94,65 @@ def identity(spec: Transfer) -> dict[str, Any]:
     if spec.method != "none":
         trained = files.read_json(Path(spec.checkpoint) / "record.json")
         size = int(trained["metrics"]["rows"])
-    return {**spec.model_dump(include={"method", "task", "source_language", "seed"}), "size": size}
-
-
-def target_files(target: Target) -> list[Path]:
-    """Files that a target reads: training, validation, and the rows of every language."""
-    trained = [Path(path) for path in (target.train_rows, target.validation) if path]
-    return trained + [_rows_file(target, language) for language in target.languages]
-
-
-def _rows_file(target: Target, language: str) -> Path:
-    return paths.rows(Path(target.rows), language, target.split)
+    names = {"method", "variant", "task", "source_language", "seed"}
+    return {**spec.model_dump(include=names), "size": size}
 
 
 def _result(
     common: dict[str, Any], target: Target, checkpoint: Path, place: Path, setup: Setup
 ) -> dict[str, Any]:
-    """{"rows", "curves"} of one target; its predictions lie in `place`. Made once, then read."""
+    """{"rows", "curves", "metrics"} of one target, made once; its predictions lie in `place`."""
     finished = place / "result.json"
     if not finished.exists():
         title = f"{common['run']} on {target.task}"
-        predict, curves = _predictor(title, common["seed"], target, checkpoint, place, setup)
-        rows: list[ScoreRow] = []
-        predictions: list[Row] = []
-        with setup.observe.progress(f"{title}: score", len(target.languages)) as advance:
-            for language in target.languages:
-                data = files.read_parquet(_rows_file(target, language)).to_pylist()
-                found, gold = predict(data)
-                rows += score_rows(common, target, language, found, gold)
-                predictions += prediction_rows(target, language, data, found, gold)
+        ready = targets.ready(title, common["seed"], target, checkpoint, place, setup)
+        missing = [one for one in target.languages if not _scored(place, one).exists()]
+        setup.workers.barrier()  # all have looked before worker 0 writes
+        with setup.observe.progress(f"{title}: score", len(missing)) as advance:
+            for language in missing:
+                predicted = ready.predict(language)
+                if setup.workers.rank == 0:
+                    _keep(place, language, common, target, predicted)
                 advance(1)
         if setup.workers.rank == 0:
-            table = pa.Table.from_pylist(predictions, schema=PREDICTIONS_SCHEMA)
-            files.write_parquet(place / "predictions.parquet", table)
-            files.write_json(finished, {**scores.to_json(rows), "curves": curves})
+            rows = [row for one in target.languages for row in files.read_json(_scored(place, one))]
+            result = {"rows": rows, "curves": ready.curves, "metrics": ready.metrics}
+            files.write_json(finished, result)
         setup.workers.barrier()
-    result: dict[str, Any] = files.read_json(finished)
-    return result
+    found: dict[str, Any] = files.read_json(finished)
+    return found
 
 
-def _predictor(
-    title: str, seed: int, target: Target, checkpoint: Path, place: Path, setup: Setup
-) -> tuple[Predictor, dict[str, Any]]:
-    """A function of rows, and the curves of the training behind it."""
-    if target.training is None:
-        return _retriever(target, checkpoint, setup), {}
-    assert target.train_rows is not None
-    rows = files.read_parquet(Path(target.train_rows)).to_pylist()[: target.train_limit]
-    goal = Goal(
-        target.kind,
-        target.labels,
-        target.metric,
-        target.source_language,
-        target.validation,
-        target.training,
-        seed,
-    )
-    net, history = finetune(title, checkpoint, goal, rows, place, setup)
-    kind = kinds.get(target.kind)
-    lengths = (target.training.max_length, target.training.stride)
-    decoder = inference.Decoder(
-        net, kind, target.labels, setup.tokenizer, lengths, target.batch, setup.workers
-    )
-    return lambda data: (decoder(data), kind.references(data, target.labels)), history.curves()
+def _predictions(place: Path, language: str) -> Path:
+    return place / f"{language}.predictions.parquet"
 
 
-def _retriever(target: Target, checkpoint: Path, setup: Setup) -> Predictor:
-    """For each text_b (the pivot side) the nearest text_a, by mean-pooled states of one layer."""
-    encoder = model.load_encoder(checkpoint).to(setup.workers.device)
+def _scored(place: Path, language: str) -> Path:
+    return place / f"{language}.scores.json"
 
-    def side(rows: list[Row], name: str) -> Any:
-        return inference.embeddings(
-            encoder,
-            [row[name] for row in rows],
-            setup.tokenizer,
-            target.layer,
-            target.max_length,
-            target.batch,
-            setup.workers,
-        )
 
-    def predict(rows: list[Row]) -> tuple[list[Any], list[Any]]:
-        found = nearest(side(rows, "text_b"), side(rows, "text_a"))
-        return [int(i) for i in found], list(range(len(rows)))
-
-    return predict
+def _keep(
+    place: Path, language: str, common: dict[str, Any], target: Target, predicted: Predicted
+) -> None:
+    """Keep one language's results; the scores are written last and say that all is there."""
+    rows = prediction_rows(target, language, predicted)
+    table = pa.Table.from_pylist(rows, schema=PREDICTIONS_SCHEMA)
+    scored = scores.to_json(score_rows(common, target, language, predicted))["rows"]
+    files.write_parquet(_predictions(place, language), table)
+    files.write_json(_scored(place, language), scored)
 
 
 def score_rows(
-    common: dict[str, Any], target: Target, language: str, found: list[Any], gold: list[Any]
+    common: dict[str, Any], target: Target, language: str, predicted: Predicted
 ) -> list[ScoreRow]:
-    """One row for each value of the target's metric in one language."""
-    measure = METRICS[target.metric]
+    """One row for each value of the target's metric in one language.
+
+    Raises:
+        UserError: nothing that could be found is there, so that any score would mean nothing.
+    """
+    measure, path = METRICS[target.metric], paths.rows(Path(target.rows), language, target.split)
+    if not any(gold is not None and gold != [] for gold in predicted.gold):
+        raise UserError(f"{path} has no gold at all. Mend: see its source, or drop {language}")
     return [
         ScoreRow(
             **common,
@@ -191,22 +161,32 @@ def score_rows(
             metric=name,
             main=name == measure.main,
             value=value,
-            n=len(gold),
+            n=len(predicted.gold),
             chance=target.chance,
-            collapsed=scores.collapsed(found),
+            collapsed=collapsed(target.kind, predicted.found),
             protocol=target.protocol,
-            data_sha=files.sha256_file(_rows_file(target, language)),
+            data_sha=files.sha256_file(path),
             code_sha=record.code_sha("transfer"),
         )
-        for name, value in measure.score(found, gold, language).items()
+        for name, value in measure.score(predicted.found, predicted.gold, language).items()
     ]
 
 
-def prediction_rows(
-    target: Target, language: str, rows: list[Row], found: list[Any], gold: list[Any]
-) -> list[Row]:
+def collapsed(kind: str, found: list[Any]) -> bool:
+    """Whether predictions are all the same; of rankings and mined pairs the first ones count.
+
+    So a ranker collapses that puts one candidate before all others for every query, and a miner
+    that finds no pair.
+    """
+    if kind in ("ranking", "mining"):
+        found = [next(iter(one), None) for one in found]
+    return scores.collapsed(found)
+
+
+def prediction_rows(target: Target, language: str, predicted: Predicted) -> list[Row]:
     """One row an example: what was predicted, and its part of the main value."""
-    parts = METRICS[target.metric].per_example(found, gold, language)
+    parts = METRICS[target.metric].per_example(predicted.found, predicted.gold, language)
+    each = zip(predicted.rows, predicted.found, parts, strict=True)
     return [
         {
             "target": target.task,
@@ -216,7 +196,7 @@ def prediction_rows(
             "num": num,
             "den": den,
         }
-        for row, prediction, (num, den) in zip(rows, found, parts, strict=True)
+        for row, prediction, (num, den) in each
     ]
 
 

@@ -1,0 +1,128 @@
+"""The transfer stage, each kind from prepared rows to score rows, on a tiny model."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import transfer_project as project
+from transfer_project import LANGUAGES, STUDY, killed_after, params, predictions, run, target
+
+from xstilts import files, launch, paths, scores
+from xstilts.kinds import mining
+from xstilts.metrics import METRICS
+from xstilts.stages import transfer
+
+KINDS = list(project.METRICS)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: Any) -> Path:
+    """A working folder with a base model."""
+    return project.enter(tmp_path, monkeypatch, tokenizer)
+
+
+def scored_rows(kind: str, language: str) -> list[dict[str, Any]]:
+    """The rows that are scored."""
+    path = paths.rows(paths.prepared(STUDY, "targets", kind), language, "test")
+    found: list[dict[str, Any]] = files.read_parquet(path).to_pylist()
+    return mining.sides(found)[0] if kind == "mining" else found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_goes_from_rows_to_scores(kind: str) -> None:
+    """What a study is made of: all values of the metric in each language, and their parts."""
+    done = run(params(target(kind), variant="steps"))
+    rows = scores.from_json(project.RESULTS / "scores.json")
+    main = METRICS[project.METRICS[kind]].main
+    assert [row.language for row in rows if row.main] == LANGUAGES
+    kept = predictions()
+    for row in rows:
+        wanted = [one["id"] for one in scored_rows(kind, row.language)]
+        own = [one for one in kept if one["language"] == row.language]
+        assert [one["id"] for one in own] == wanted
+        assert (row.n, row.chance, row.variant, row.method) == (len(wanted), 5.0, "steps", "none")
+        if row.metric == main:
+            share = sum(one["num"] for one in own) / sum(one["den"] for one in own)
+            assert row.value == pytest.approx(100 * share)
+            assert done["metrics"][f"{kind}.{row.language}"] == row.value
+    assert not list(Path(".state").iterdir())
+    trained = kind not in ("retrieval", "mining")
+    assert list(done["curves"]) == ([f"{kind}.loss"] if trained else [])
+
+
+def test_all_targets_of_a_run_lie_together() -> None:
+    """One process, one set of files; the record names every file that was read."""
+    done = run(params(target("mining"), target("ranking")))
+    assert {row["target"] for row in predictions()} == {"mining", "ranking"}
+    names = {Path(path).name for path in done["inputs"]}
+    assert {"qaa.validation.parquet", "qab.candidates.parquet", "qaa.train.parquet"} <= names
+    sample = files.read_json(project.RESULTS / "predictions-sample.json")
+    assert len(sample) == 4 * transfer.SAMPLED
+
+
+@pytest.mark.parametrize("kind", ["classification", "mining", "ranking"])
+def test_a_language_that_is_scored_is_not_scored_again(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty languages take hours: an interruption in the last one must not cost the others."""
+    run(params(target(kind)))
+    straight = {path.name: path.read_bytes() for path in project.RESULTS.iterdir()}
+    keep = transfer._keep
+    places: list[Any] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(transfer, "_keep", killed_after(1, keep, places))
+        with pytest.raises(project.Killed):
+            run(params(target(kind)))
+    again: list[Any] = []
+    monkeypatch.setattr(transfer, "_keep", killed_after(9, keep, again))
+    run(params(target(kind)))
+    assert (len(places), len(again)) == (1, 1)
+    assert {path.name: path.read_bytes() for path in project.RESULTS.iterdir()} == straight
+
+
+@pytest.mark.parametrize(
+    ("kind", "found", "wanted"),
+    [
+        ("ranking", [["a", "b"], ["a", "c"]], True),
+        ("ranking", [["a", "b"], ["b", "a"]], False),
+        ("mining", [[], [], []], True),
+        ("mining", [[], ["a"], []], False),
+        ("classification", [1, 1], True),
+        ("tagging", [["O"], ["O", "O"]], True),
+        ("retrieval", [3, 1], False),
+    ],
+)
+def test_predictions_that_tell_nothing_apart_are_flagged(
+    kind: str, found: list[Any], wanted: bool
+) -> None:
+    """One candidate before all others for every query, or no pair at all, is a collapse."""
+    assert transfer.collapsed(kind, found) is wanted
+
+
+@pytest.mark.slow
+def test_two_processes_score_what_one_scores(folder: Path) -> None:
+    """Embedding, pool and ranking are shared; what is found may not depend on that."""
+    names = ["retrieval", "mining", "ranking"]
+    run(params(*(target(name) for name in names)))
+    one, values = predictions(), scores.from_json(project.RESULTS / "scores.json")
+    (folder / "machine.yaml").write_text("threads: 1\nmicro_batch: 2\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), *names],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert predictions() == one
+    assert scores.from_json(project.RESULTS / "scores.json") == values
+
+
+if __name__ == "__main__":
+    if launch.MEETING not in os.environ:
+        sys.exit(launch.run_workers(2, [sys.executable, *sys.argv]))
+    run(params(*(target(_name) for _name in sys.argv[1:])))
