@@ -19,6 +19,7 @@ ROW = scores.ScoreRow(
     study="demo",
     run="qa-qaa-1000-s1",
     method="single",
+    variant="",
     task="qa",
     source_language="qaa",
     size=1000,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from xstilts.summary import (
+    BEST,
     Bootstrap,
     Cell,
     Group,
     Run,
     Target,
     correct,
+    group_order,
     measure,
     over_targets,
     slope_rows,
@@ -122,3 +126,27 @@ def test_labels_are_run_ids_without_the_seed() -> None:
     assert NONE.label == "none"
     assert LARGE.label == "squad-en-10000"
     assert Group("shuffled", "squad", "en", 9).label == "squad-en-9-shuffled"
+    assert Group("mlm", "squad", "en", 9, "steps").label == "squad-en-9-mlm-steps"
+    assert Group("multi", "nine", "en", 9).label == "nine-en-9"
+    assert Group("mlm", "mlm", "mul", 9).label == "mlm-mul-9"  # of text alone
+    assert BEST.label == "best"
+
+
+def test_variants_are_groups_and_series_of_their_own() -> None:
+    """A run of 1,000 steps and one of 3 epochs are two points, and not two seeds of one."""
+    other = replace(LARGE, variant="steps")
+    runs = [Run(run.name, other if run.group == LARGE else run.group, run.seed) for run in RUNS]
+    part = replace(cell("de", [60, 70, 65, 75, 80, 90]), runs=runs)
+    found = [measure(Target("x", "en", "f1", 0.0), [part], BOOTSTRAP)]
+    rows = summary_rows("s", found, BOOTSTRAP)
+    assert find(rows, "de", "squad-en-10000-steps")["variant"] == "steps"
+    assert find(rows, "de", "squad-en-1000")["variant"] == ""
+    assert slope_rows("s", found, BOOTSTRAP) == []  # one size each
+
+
+def test_the_order_is_none_then_settings_then_best() -> None:
+    """All tables of a study list its settings in this order."""
+    steps = replace(LARGE, variant="steps")
+    control = replace(LARGE, method="shuffled")
+    ordered = [NONE, SMALL, LARGE, steps, control, BEST]
+    assert sorted([*ordered[3:], *ordered[:3]], key=group_order) == ordered

@@ -29,8 +29,11 @@ class ScoreRow:
 
     study: Annotated[str, "study file without its suffix"]
     run: Annotated[str, "run id, e.g. squad_v1-en-1000-s1, or none-s1 for the baseline"]
-    method: Annotated[str, "single | none (no intermediate training) | shuffled | ..."]
-    task: Annotated[str, "intermediate task, or 'none'"]
+    method: Annotated[
+        str, "single | shuffled (labels) | multi | mlm | none (no intermediate training)"
+    ]
+    variant: Annotated[str, "what is unlike the study's own training: steps, adapter ...; or ''"]
+    task: Annotated[str, "intermediate task, name of a mix of tasks, or 'none'"]
     source_language: Annotated[str, "language of the intermediate rows, or 'none'"]
     size: Annotated[int, "intermediate rows trained on (0 for none)"]
     seed: Annotated[int, "seed of the run"]

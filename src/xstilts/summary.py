@@ -1,15 +1,16 @@
 """From scored examples to the summary of a study: a row per group x language, and slopes.
 
-A group is one setting over its seeds: (method, task, source_language, size). Beside the languages
-of a target there are two pseudo-languages: `mean` over all of them, and `zero-shot` over all but
-the target's own source language. Beside the targets there is `all`: the mean over the targets,
-where there are two or more. Pure functions; `stages/aggregate.py` reads and writes.
+A group is one setting over its seeds: (method, task, source_language, size, variant). Beside the
+languages of a target there are two pseudo-languages: `mean` over all of them, and `zero-shot` over
+all but the target's own source language. Beside the targets there is `all`: the mean over the
+targets, where there are two or more. Beside the groups there may be `best`: for each target the
+group that `best.py` chose. Pure functions; `stages/aggregate.py` reads and writes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -33,14 +34,25 @@ class Group:
     task: str
     source_language: str
     size: int
+    variant: str = ""
 
     @property
     def label(self) -> str:
-        """The run id without its seed: `squad-en-1000`, `squad-en-1000-shuffled`, `none`."""
-        if self.method == "none":
-            return "none"
-        tail = "" if self.method == "single" else f"-{self.method}"
+        """The run id without its seed: `squad-en-1000`, `squad-en-1000-shuffled-steps`, `none`."""
+        if self.method in ("none", "best"):
+            return self.method
+        tail = "".join(
+            f"-{part}" for part in (unusual(self.method, self.task), self.variant) if part
+        )
         return f"{self.task}-{self.source_language}-{self.size}{tail}"
+
+
+def unusual(method: str, task: str) -> str:
+    """The method as names have it: "" for the usual ones, and where the task says it already."""
+    return method if method in ("shuffled", "mlm") and method != task else ""
+
+
+BEST = Group("best", "best", "best", 0)
 
 
 @dataclass(frozen=True)
@@ -160,7 +172,7 @@ def summary_rows(
 
     `delta` is the difference to the `none` group of the same target and language; null where the
     study has none. `p_holm` is `p` after Holm's correction in one of three families of the whole
-    study: all `zero-shot` rows, all `mean` rows, all rows of single languages.
+    study: all `zero-shot` rows, all `mean` rows, all rows of single languages. `best` has no p.
     """
     rows = [
         _summary_row(study, result.target, language, group, cell, bootstrap)
@@ -172,10 +184,11 @@ def summary_rows(
     return rows
 
 
-def group_order(group: Group) -> tuple[bool, str, str, bool, str, int]:
-    """`none` first, then by task and language, real before control, small before large."""
-    rest = (group.task, group.source_language, group.method != "single", group.method, group.size)
-    return (group.method != "none", *rest)
+def group_order(group: Group) -> tuple[int, str, str, bool, str, str, int]:
+    """`none` first, `best` last; by task, language, real before control, variant and size."""
+    place = {"none": 0, "best": 2}.get(group.method, 1)
+    way = (group.method != "single", group.method, group.variant)
+    return (place, group.task, group.source_language, *way, group.size)
 
 
 def _summary_row(
@@ -196,10 +209,7 @@ def _summary_row(
         "metric": target.metric,
         "chance": target.chance,
         "group": group.label,
-        "method": group.method,
-        "task": group.task,
-        "source_language": group.source_language,
-        "size": group.size,
+        **asdict(group),
         "mean": _tidy(own.draws[0]),
         "low": _tidy(low),
         "high": _tidy(high),
@@ -213,7 +223,9 @@ def _summary_row(
         difference = own.draws - baseline.draws
         low, high = stats.interval(difference, bootstrap.confidence)
         row |= {"delta": _tidy(difference[0]), "delta_low": _tidy(low), "delta_high": _tidy(high)}
-        row["p"] = float(f"{stats.p_value(difference, own.n):.6g}")
+        # The resamples do not repeat the choice that made `best`: no test of it would be honest.
+        if group != BEST:
+            row["p"] = float(f"{stats.p_value(difference, own.n):.6g}")
     return row
 
 
@@ -227,10 +239,10 @@ def slope_rows(
     rows: list[Row] = []
     for result in results:
         for language, cell in result.cells.items():
-            series: dict[tuple[str, str, str], list[Group]] = {}
+            series: dict[tuple[str, ...], list[Group]] = {}
             for group in sorted(cell, key=group_order):
                 if group.method != "none" and group.size > 0:
-                    key = (group.method, group.task, group.source_language)
+                    key = (group.method, group.task, group.source_language, group.variant)
                     series.setdefault(key, []).append(group)
             for members in series.values():
                 if len(members) > 1:
@@ -255,9 +267,7 @@ def _slope_row(
         "study": study,
         "target": target.name,
         "language": language,
-        "method": groups[0].method,
-        "task": groups[0].task,
-        "source_language": groups[0].source_language,
+        **asdict(groups[0]),
         "sizes": [group.size for group in groups],
         "slope": _tidy(draws[0]),
         "low": _tidy(low),

@@ -17,7 +17,8 @@ from xstilts.report.results import Results, plain, signed, size_text, stars
 def row(**changes: Any) -> dict[str, Any]:
     base = {
         "target": "paraphrase", "language": "zero-shot", "group": "facts-qaa-1000",
-        "method": "single", "task": "facts", "source_language": "qaa", "size": 1000, "mean": 60.0,
+        "method": "single", "variant": "", "task": "facts", "source_language": "qaa", "size": 1000,
+        "mean": 60.0,
         "delta": 5.0, "delta_low": 4.0, "delta_high": 6.0, "p": 1e-5, "p_holm": 1e-4, "seeds": 2,
     }  # fmt: skip
     return base | changes

@@ -15,6 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
+from xstilts import benchmark, best
 from xstilts.errors import UserError
 from xstilts.files import read_json, sha256_file, write_json
 from xstilts.observe import Observe
@@ -76,7 +77,8 @@ def test_equal_inputs_give_equal_bytes(study: Params) -> None:
         hashes.append({path.name: sha256_file(path) for path in files})
     assert hashes[0] == hashes[1]
     assert set(hashes[0]) == {
-        "fake.metrics.json", "record.json", "scores.parquet", "slopes.parquet", "summary.parquet",
+        "benchmark.parquet", "best.parquet", "fake.metrics.json", "record.json",
+        "scores.parquet", "slopes.parquet", "summary.parquet",
     }  # fmt: skip
 
 
@@ -94,6 +96,57 @@ def test_every_input_is_in_the_record(study: Params) -> None:
     inputs = aggregate.run(study, "fake", QUIET)["inputs"]
     assert inputs[str(RUN / "scores.json")] == sha256_file(RUN / "scores.json")
     assert len(inputs) == 2 * len(study.transfer)
+
+
+def test_a_study_without_published_targets_has_no_benchmark(study: Params) -> None:
+    """The tables are there all the same, so that their readers need no case for it."""
+    aggregate.run(study, "fake", QUIET)
+    for name, schema in (("benchmark", benchmark.SCHEMA), ("best", best.SCHEMA)):
+        table = pq.read_table(OUT / f"{name}.parquet")
+        assert table.num_rows == 0
+        assert table.schema.equals(schema, check_metadata=True)
+
+
+def validated(study: Params, values: dict[str, float]) -> Params:
+    """The study, asking for the best setting; run without its seed -> validation of paraphrase."""
+    for run in study.transfer:
+        value = values.get(run.rpartition("-s")[0] if "shuffled" not in run else "shuffled", 0.0)
+        write_json(TRANSFER / run / "record.json", {"metrics": {"paraphrase.validation": value}})
+    targets = dict(study.targets)
+    targets["paraphrase"] = targets["paraphrase"].model_copy(update={"validation": "data/v"})
+    asked = study.aggregate.model_copy(update={"best_per_target": True})
+    return study.model_copy(update={"targets": targets, "aggregate": asked})
+
+
+def test_best_is_chosen_on_validation_and_repeats_the_chosen_scores(study: Params) -> None:
+    """The smaller size is best on validation and worse in every test: validation decides."""
+    values = {"facts-qaa-1000": 90.0, "facts-qaa-4000": 80.0, "shuffled": 99.0, "none": 95.0}
+    aggregate.run(validated(study, values), "fake", QUIET)
+    rows = pq.read_table(OUT / "summary.parquet").to_pylist()
+    chosen = {row["target"]: row for row in pq.read_table(OUT / "best.parquet").to_pylist()}
+    assert {target: row["group"] for target, row in chosen.items()} == {
+        "paraphrase": "facts-qaa-1000",
+        "fact_qa": "facts-qaa-1000",
+    }
+    assert chosen["paraphrase"]["by"] == "validation"
+    assert chosen["fact_qa"]["by"] == "rank"
+    assert chosen["paraphrase"]["second"] == "facts-qaa-4000"
+    index = {(row["target"], row["language"], row["group"]): row for row in rows}
+    names = ("mean", "low", "high", "delta", "delta_low", "delta_high", "seeds", "n")
+    for target in ("paraphrase", "fact_qa", "all"):
+        own = index[target, "zero-shot", "best"]
+        other = index[target, "zero-shot", "facts-qaa-1000"]
+        assert [own[name] for name in names] == [other[name] for name in names]
+        assert own["p"] is None
+    inputs = read_json(OUT / "record.json")["inputs"]
+    assert str(RUN / "record.json") in inputs
+
+
+def test_a_missing_validation_value_is_named(study: Params) -> None:
+    """A choice among the runs that happen to have a value is another choice."""
+    asked = validated(study, {})
+    write_json(RUN / "record.json", {"metrics": {}})
+    refuse(asked, "facts-qaa-1000-s1", "validation value of paraphrase")
 
 
 def test_a_missing_run_is_named(study: Params) -> None:

@@ -13,8 +13,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
+from xstilts import paths
 from xstilts.errors import UserError
-from xstilts.files import read_json, sha256_file
+from xstilts.files import read_json, sha256_file, write_json
 from xstilts.observe import Observe
 from xstilts.params import Params
 from xstilts.stages import aggregate, report
@@ -149,6 +150,37 @@ def test_collapsed_run_is_listed_and_marked(made: Params) -> None:
     assert "order-qaa-1000-s2" in collapsed
     assert "1 of 140 cells" in collapsed
     assert "†" in text[text.index('id="gain"') : text.index('id="languages"')]
+
+
+def test_a_study_without_a_leak_check_says_so(made: Params) -> None:
+    """Silence would be read as "no leaks"; made-up targets have no published scores beside."""
+    text, parsed = page()
+    leaks = text[text.index('id="leaks"') : text.index('id="method"')]
+    assert "was not checked for this study" in leaks
+    assert "published" not in parsed.ids
+    inputs = read_json(REPORT / "record.json")["inputs"]
+    assert set(inputs) == {
+        f"results/aggregate/fake/{name}"
+        for name in (
+            "benchmark.parquet", "best.parquet", "record.json", "scores.parquet", "slopes.parquet",
+            "summary.parquet",
+        )
+    }  # fmt: skip
+
+
+def test_a_clean_leak_check_is_told_and_recorded(made: Params) -> None:
+    """How many pairs were compared says what "none" is worth."""
+    path = paths.statistics("fake", "overlap")
+    clean = {"pairs": [], "selection": [], "checked": 1234, "training_rows": {}}
+    write_json(path, clean)
+    try:
+        report.run(made, "fake", QUIET)
+        assert "1,234 pairs" in page()[0]
+        assert "none has a row in common" in page()[0]
+        assert str(path) in read_json(REPORT / "record.json")["inputs"]
+    finally:
+        path.unlink()
+        report.run(made, "fake", QUIET)
 
 
 def test_latex_is_balanced_and_escaped(made: Params) -> None:

@@ -22,6 +22,7 @@ INK, SOFT, GRID, PAPER = "#1b1f24", "#6a737d", "#e1e4e8", "#fefefe"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa3377", "#b07d00", "#3a9bd0", "#7f6a4f", "#5b4fa0")
 DIVERGING = LinearSegmentedColormap.from_list("delta", ["#b35806", "#f7f7f7", "#2166ac"])
 WIDTH = 9.6  # inches, the width of the page
+LETTER = 0.066  # inches, a wide guess at a letter of 7.5 points
 STYLE: dict[str, Any] = {
     "svg.hashsalt": "xstilts",
     "svg.fonttype": "none",

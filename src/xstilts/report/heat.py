@@ -10,36 +10,39 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.patches import Patch, Rectangle
 
-from xstilts.report.drawing import DIVERGING, PAPER, SOFT, WIDTH, Figure
-from xstilts.report.results import Results, signed
+from xstilts.report.drawing import DIVERGING, LETTER, PAPER, SOFT, WIDTH, Figure
+from xstilts.report.results import Results, Row, signed
 from xstilts.summary import AGGREGATES
+
+ROW = 0.235  # inches of a setting
+HEAD = 0.32  # between two blocks of languages
+NARROW = 0.42  # of the narrowest column
 
 
 def heat_map(results: Results, target: str) -> Figure:
-    """Run group x language: the number is the score, the colour the difference to `none`."""
-    columns = results.languages(target)
+    """Run group x language: the number is the score, the colour the difference to `none`.
+
+    More languages than fit side by side go below, the settings named anew.
+    """
+    languages = results.languages(target)
     means = [n for n in AGGREGATES if results.row(target, n, results.groups[0]["group"])]
-    groups = [g for g in results.groups if results.row(target, columns[0], g["group"])]
-    cells = [results.row(target, c, g["group"]) for c in columns + means for g in groups]
+    groups = [g for g in results.groups if results.row(target, languages[0], g["group"])]
+    cells = [results.row(target, c, g["group"]) for c in languages + means for g in groups]
     reach = max((abs(cell["delta"] or 0.0) for cell in cells if cell), default=1.0) or 1.0
-    wide, tall = len(columns) + len(means) + 0.25, len(groups)
-    width = min(WIDTH, 2.3 + 0.62 * wide)
-    height = 0.85 + 0.235 * tall
+    names = max(2.0, 0.2 + LETTER * max(len(group["group"]) for group in groups))
+    blocks = _blocks(languages, means, names)
+    widest = max(_width(block, means) for block in blocks)
+    width = min(WIDTH, names + 0.3 + 0.62 * widest)
+    tall = ROW * len(groups)
+    height = 0.85 + tall + (len(blocks) - 1) * (tall + HEAD)
     canvas = Canvas(figsize=(width, height))
     FigureCanvasAgg(canvas)
-    ax = canvas.add_axes((2.0 / width, 0.6 / height, (width - 2.1) / width, 1 - 0.85 / height))
-    for y, group in enumerate(groups):
-        for x, language in enumerate(columns + means):
-            cell = results.row(target, language, group["group"])
-            _heat_cell(ax, x + 0.25 * (language in means), y, cell, reach)
-    places = [x + 0.5 + 0.25 * (x >= len(columns)) for x in range(len(columns + means))]
-    ax.set_xticks(places, [*columns, *means], fontsize=7.5)
-    ax.set_yticks([y + 0.5 for y in range(tall)], [g["group"] for g in groups], fontsize=7.5)
-    ax.xaxis.tick_top()
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set(xlim=(0, wide), ylim=(tall, 0))
-    _key(canvas, reach, width, height)
+    for number, block in enumerate(blocks):
+        base = height - 0.25 - tall - number * (tall + HEAD)
+        wide = (width - names - 0.1) * _width(block, means) / widest
+        ax = canvas.add_axes((names / width, base / height, wide / width, tall / height))
+        _block(ax, results, target, block, means, groups, reach)
+    _key(canvas, reach, width, height, names)
     caption = (
         "Number: score, mean over seeds; colour: difference to “none” in the same"
         f" language, in points. †: a run predicts one class only. {target} is fine-tuned in"
@@ -48,7 +51,44 @@ def heat_map(results: Results, target: str) -> Figure:
     return Figure(f"languages-{target}", target, caption, canvas)
 
 
-def _key(canvas: Canvas, reach: float, width: float, height: float) -> None:
+def _blocks(languages: list[str], means: list[str], names: float) -> list[list[str]]:
+    """Languages and means in as few rows of columns as are legible, of nearly equal length."""
+    columns = [*languages, *means]
+    fit = max(4, int((WIDTH - names - 0.1) / NARROW))
+    count = -(-len(columns) // fit)
+    length = -(-len(columns) // count)
+    return [columns[start : start + length] for start in range(0, len(columns), length)]
+
+
+def _width(block: list[str], means: list[str]) -> float:
+    """In columns; means stand a little apart."""
+    return len(block) + 0.25 * any(name in means for name in block)
+
+
+def _block(
+    ax: Axes,
+    results: Results,
+    target: str,
+    block: list[str],
+    means: list[str],
+    groups: list[Row],
+    reach: float,
+) -> None:
+    """Some columns for all settings."""
+    for y, group in enumerate(groups):
+        for x, language in enumerate(block):
+            cell = results.row(target, language, group["group"])
+            _heat_cell(ax, x + 0.25 * (language in means), y, cell, reach)
+    places = [x + 0.5 + 0.25 * (name in means) for x, name in enumerate(block)]
+    ax.set_xticks(places, block, fontsize=7.5)
+    ax.set_yticks([y + 0.5 for y in range(len(groups))], [g["group"] for g in groups], fontsize=7.5)
+    ax.xaxis.tick_top()
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set(xlim=(0, _width(block, means)), ylim=(len(groups), 0))
+
+
+def _key(canvas: Canvas, reach: float, width: float, height: float, names: float) -> None:
     """What the colours mean, under the tiles."""
     steps = [reach * step for step in (-1.0, -0.5, 0.0, 0.5, 1.0)]
     canvas.legend(
@@ -62,7 +102,7 @@ def _key(canvas: Canvas, reach: float, width: float, height: float) -> None:
         loc="lower left",
         ncols=5,
         frameon=False,
-        bbox_to_anchor=(1.9 / width, -0.03 / height),
+        bbox_to_anchor=((names - 0.1) / width, -0.03 / height),
         fontsize=7.5,
     )
 

@@ -34,8 +34,10 @@ def notes(results: Results) -> list[tuple[str, str]]:
     )
     return [
         ("Data", _data(params.report.source)),
+        *_left_out(results),
         ("Protocol", _protocols(results)),
         ("Budget", _budgets(results)),
+        *_mixing(results),
         ("Selection", _selection(results)),
         ("Zero-shot", AWAY),
         ("Seeds", _seeds(results)),
@@ -55,10 +57,42 @@ def _data(source: str) -> str:
     return f"Real data sets at pinned revisions, from {where}; manifests and hashes are tracked."
 
 
+def _left_out(results: Results) -> list[tuple[str, str]]:
+    """What the study names and could not run."""
+    found = results.params.left_out
+    if not found:
+        return []
+    return [("Left out", " ".join(f"{name}: {why}." for name, why in found.items()))]
+
+
+def _mixing(results: Results) -> list[tuple[str, str]]:
+    """How the tasks of a mix share the updates, and which part is masked language modelling."""
+    texts = []
+    for spec in results.params.intermediate.values():
+        if spec.mixing is None or len(spec.parts) < 2:
+            continue
+        shares = [(part, part.share) for part in spec.parts]
+        text = f"{spec.task}: {_join_and(part.task for part, share in shares if share is None)}"
+        cap, temperature = spec.mixing.cap, spec.mixing.temperature
+        if sum(share is None for _, share in shares) > 1:
+            limit = f"the smaller of rows and {cap:,}" if cap else "rows"
+            power = f", to the power 1/{temperature:g}" if temperature != 1 else ""
+            text += f", updates in proportion to {limit}{power}"
+        for part, share in shares:
+            text += "" if share is None else f", {100 * share:g}% of the updates {part.kind}"
+        texts.append(text)
+    return [("Mixing", _join_and(texts, "; ") + ".")] if texts else []
+
+
+def _join_and(texts: Iterable[str], between: str = ", ") -> str:
+    return between.join(dict.fromkeys(texts))
+
+
 def _protocols(results: Results) -> str:
     return (
         "; ".join(
             f"{name}: {spec.protocol}, {spec.metric} on the {spec.split} split"
+            + "".join(f", trained on {one.task} before" for one in spec.before)
             + ("" if spec.train_rows else ", scored without fine-tuning")
             for name, spec in results.params.targets.items()
         )
@@ -79,7 +113,13 @@ def _budgets(results: Results) -> str:
 def _budget(training: Training) -> str:
     """`3 epochs, batch 64`: epochs let larger data have more updates, steps do not."""
     amount = f"{training.epochs:g} epochs" if training.epochs else f"{training.steps} steps"
-    return f"{amount}, batch {training.batch}, learning rate {training.learning_rate:g}"
+    rates = " or ".join(f"{rate:g}" for rate in training.sweep or [training.learning_rate])
+    text = f"{amount}, batch {training.batch}, learning rate {rates}"
+    if training.layers == "attention":
+        text += ", the head attends to all layers"
+    if training.adapter:
+        text += f", low-rank adapters (rank {training.adapter.rank})"
+    return text
 
 
 def _join(texts: Iterable[str]) -> str:
@@ -94,7 +134,12 @@ def _selection(results: Results) -> str:
         "last": "the weights after the last update",
         "best": "the best of regular evaluations, on validation rows of the source language only",
     }
-    return "Taken: " + " or ".join(words[way] for way in sorted(ways)) + "." if ways else "None."
+    if not ways:
+        return "None."
+    text = "Taken: " + " or ".join(words[way] for way in sorted(ways)) + "."
+    if any(training.sweep for training in trainings):
+        text += " Learning rates are tried, and the same validation rows choose."
+    return text
 
 
 def _seeds(results: Results) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
@@ -17,7 +16,7 @@ from xstilts.report.finding import finding, support
 from xstilts.report.notes import notes
 from xstilts.report.results import Results
 from xstilts.report.runs_page import MLFLOW, runs_page_path
-from xstilts.report.tables import Table
+from xstilts.report.table import Table
 
 _NUMBER = re.compile(r"[+−–]?[\d.,]*[KM]?")
 
@@ -49,7 +48,9 @@ def render(
         support=support(results),
         notes=notes(results),
         scaling=[one for one in drawn if str(one["name"]).startswith("scaling")],
-        maps=[one for one in drawn if not str(one["name"]).startswith("scaling")],
+        lines={str(d["name"]).removeprefix("lines-"): d for d in drawn if "lines-" in d["name"]},
+        maps=[one for one in drawn if str(one["name"]).startswith("languages-")],
+        published=[table for name, table in tables.items() if name.startswith("benchmark-")],
         tables=tables,
         provenance="../" + runs_page_path(study).as_posix(),
         mlflow=f"{MLFLOW}/#/experiments?experimentSearchFilter={quote(study)}",
@@ -58,7 +59,8 @@ def render(
     return text + "\n"
 
 
-def numeric(table: Any, column: int) -> bool:
-    """Whether a column holds numbers alone, and is set flush right."""
-    texts = [row[column].text for row in table.rows if row[column].text]
-    return bool(texts) and all(_NUMBER.fullmatch(text) for text in texts)
+def numeric(table: Table) -> list[bool]:
+    """Which columns hold numbers alone, and are set flush right."""
+    columns = [[row[place].text for row in table.rows] for place in range(len(table.header))]
+    filled = ([text for text in texts if text] for texts in columns)
+    return [bool(texts) and all(_NUMBER.fullmatch(text) for text in texts) for texts in filled]

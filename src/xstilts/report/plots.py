@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from xstilts.files import write_json
-from xstilts.report.results import Results, Row
+from xstilts.report.results import SETTING, Results, Row, series_of
 
-SCALING = ("target", "language", "method", "task", "source_language", "size", "mean", "low", "high")
-DELTAS = ("target", "language", "group", "method", "size", "delta", "delta_low", "delta_high")
+SCALING = ("target", "language", *SETTING, "size", "mean", "low", "high")
+DELTAS = ("target", "language", "group", *SETTING, "size", "delta", "delta_low", "delta_high")
 
 
 def scaling_rows(results: Results) -> list[Row]:
@@ -24,8 +24,9 @@ def delta_rows(results: Results) -> list[Row]:
 
 
 def _series(row: Row) -> Row:
-    parts = (row["target"], row["language"], row["task"], row["source_language"], row["method"])
-    return {"series": " ".join(parts)}
+    method, task, source, variant = series_of(row)
+    parts = (row["target"], row["language"], task, source, method, variant)
+    return {"series": " ".join(part for part in parts if part)}
 
 
 def save(results: Results, folder: Path) -> None:

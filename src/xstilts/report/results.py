@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from xstilts import paths, references, tasks
 from xstilts.files import read_json, read_parquet
 from xstilts.params import Params
-from xstilts.summary import AGGREGATES, ALL, ZERO_SHOT
+from xstilts.references import Reference
+from xstilts.summary import AGGREGATES, ALL, ZERO_SHOT, unusual
 
 Row = dict[str, Any]
-Series = tuple[str, str, str]  # method, task, source language
+Series = tuple[str, str, str, str]  # method, task, source language, variant
+SETTING = ("method", "task", "source_language", "variant")
+FILES = ("scores", "summary", "slopes", "benchmark", "best")  # .parquet, of the aggregate
 
 
 @dataclass(frozen=True)
 class Results:
-    """Rows of scores.parquet, summary.parquet and slopes.parquet, and the study they answer."""
+    """Rows of the aggregate's files, what stands beside them, and the study they answer."""
 
     params: Params
     scores: list[Row]
     summary: list[Row]
     slopes: list[Row]
     inputs: Mapping[str, str]  # path -> sha256, as the aggregate read them
+    benchmark: list[Row] = field(default_factory=list)
+    best: list[Row] = field(default_factory=list)
+    references: Sequence[Reference] = ()  # published scores, where the study follows a protocol
+    overlap: Mapping[str, Any] | None = None  # the leak check; None: it was not made
+    files: Sequence[Path] = ()  # everything that was read
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], Row]:
@@ -33,7 +42,7 @@ class Results:
     @cached_property
     def groups(self) -> list[Row]:
         """One row per group, in the order of the summary: label, method, task, language, size."""
-        names = ("group", "method", "task", "source_language", "size")
+        names = ("group", *SETTING, "size")
         found = {row["group"]: {name: row[name] for name in names} for row in self.summary}
         order = {row["group"]: index for index, row in reversed(list(enumerate(self.summary)))}
         return sorted(found.values(), key=lambda row: order[row["group"]])
@@ -61,8 +70,12 @@ class Results:
 
     def headline(self, target: str) -> str:
         """The pseudo-language that stands for a target: zero-shot, or its only language."""
-        found = {row["language"] for row in self.summary if row["target"] == target}
-        return ZERO_SHOT if ZERO_SHOT in found else "mean"
+        return ZERO_SHOT if target in self._zero_shot else "mean"
+
+    @cached_property
+    def _zero_shot(self) -> set[str]:
+        """Targets that are scored in a language they were not fine-tuned in."""
+        return {row["target"] for row in self.summary if row["language"] == ZERO_SHOT}
 
     def row(self, target: str, language: str, group: str) -> Row | None:
         """One row of the summary, or None where the study has no such cell."""
@@ -70,15 +83,25 @@ class Results:
 
     def series(self) -> list[Series]:
         """Settings that differ only in size, without the baseline, in order."""
-        keys = [(g["method"], g["task"], g["source_language"]) for g in self.groups if g["size"]]
+        keys = [series_of(group) for group in self.groups if group["size"]]
         return list(dict.fromkeys(key for key in keys if key[0] != "none"))
+
+    def sizes(self, series: Series) -> list[int]:
+        """Sizes of a series, rising."""
+        return sorted(group["size"] for group in self.groups if series_of(group) == series)
+
+    def machine(self, task: str) -> bool:
+        """Whether an intermediate task, or part of a mix, is machine-translated."""
+        specs = [spec for spec in self.params.intermediate.values() if spec.task == task]
+        parts = {part.task for spec in specs for part in spec.parts} & set(tasks.NAMES)
+        return any(tasks.load(name).origin == "machine" for name in parts)
 
     def along(self, target: str, language: str, series: Series) -> list[Row]:
         """Rows of one series in one language, by rising size."""
         rows = (
             self.row(target, language, group["group"])
             for group in self.groups
-            if (group["method"], group["task"], group["source_language"]) == series
+            if series_of(group) == series
         )
         return sorted((row for row in rows if row is not None), key=lambda row: int(row["size"]))
 
@@ -87,9 +110,9 @@ class Results:
         return self.row(target, language, "none")
 
     def comparisons(self) -> Iterator[Row]:
-        """Headline rows of single targets that have a delta."""
+        """Headline rows of single targets that have a tested delta."""
         for row in self.summary:
-            if row["target"] == ALL or row["delta"] is None:
+            if row["target"] == ALL or row["delta"] is None or row["p_holm"] is None:
                 continue
             if row["language"] == self.headline(row["target"]):
                 yield row
@@ -101,16 +124,37 @@ class Results:
                 yield row
 
 
+def series_of(row: Mapping[str, Any]) -> Series:
+    """The series that a group or a row belongs to."""
+    return (row["method"], row["task"], row["source_language"], row["variant"])
+
+
 def load(params: Params, folder: Path) -> Results:
-    """Read an aggregate folder.
+    """Read an aggregate folder, and what the check of leaks and the published scores say beside it.
 
     Raises:
         UserError: a file is missing or broken.
     """
-    tables = [read_parquet(folder / f"{name}.parquet") for name in ("scores", "summary", "slopes")]
-    record = read_json(folder / "record.json")
-    scores, rows, slopes = (table.to_pylist() for table in tables)
-    return Results(params, scores, rows, slopes, record["inputs"])
+    files = [*(folder / f"{name}.parquet" for name in FILES), folder / "record.json"]
+    scores, rows, slopes, benchmark, best = (
+        read_parquet(file).to_pylist() for file in files[: len(FILES)]
+    )
+    record = read_json(files[-1])
+    overlap = paths.statistics(params.study, "overlap")
+    checked = overlap.is_file()
+    published = references.load() if benchmark else []
+    return Results(
+        params,
+        scores,
+        rows,
+        slopes,
+        record["inputs"],
+        benchmark,
+        best,
+        published,
+        read_json(overlap) if checked else None,
+        [*files, *[overlap] * checked, *[references.FILE] * bool(benchmark)],
+    )
 
 
 def size_text(size: int) -> str:
@@ -122,9 +166,10 @@ def size_text(size: int) -> str:
 
 
 def series_text(series: Series) -> str:
-    """`squad (en)`; a method other than the usual one is named."""
-    method, task, language = series
-    return f"{task} ({language})" + ("" if method == "single" else f", {method}")
+    """`squad (en)`; a method or a training other than the usual one is named."""
+    method, task, language, variant = series
+    parts = (f"{task} ({language})", unusual(method, task), variant)
+    return ", ".join(part for part in parts if part)
 
 
 def signed(value: float, digits: int = 1) -> str:

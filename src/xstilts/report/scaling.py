@@ -16,23 +16,23 @@ from xstilts.summary import ZERO_SHOT
 
 FAINT = "#8b949e"  # one of many languages
 PANEL_HEIGHT = 2.65  # inches
-PER_FIGURE = 9  # panels; more than these: a figure per target
+TITLE = 34  # letters of 9 points that fit above a panel
 
 
-def scaling_figures(results: Results) -> Iterator[Figure]:
-    """Small multiples, target x intermediate task; one figure, or one per target if many."""
-    series = [one for one in results.series() if one[0] != "shuffled"]
-    if not series:
-        return
-    if len(series) * len(results.targets) <= PER_FIGURE:
-        yield _scaling(results, "scaling", results.targets, series)
-        return
+def scaling_figure(results: Results, series: Sequence[Series]) -> Figure:
+    """Small multiples, target x intermediate task, of a small study."""
+    title = "Zero-shot transfer by intermediate size"
+    return _scaling(results, "scaling", title, results.targets, series)
+
+
+def line_figures(results: Results, series: Sequence[Series]) -> Iterator[Figure]:
+    """The same of a large study: a figure per target, a panel per series."""
     for target in results.targets:
-        yield _scaling(results, f"scaling-{target}", [target], series)
+        yield _scaling(results, f"lines-{target}", f"{target}, by language", [target], series)
 
 
 def _scaling(
-    results: Results, name: str, targets: Sequence[str], series: Sequence[Series]
+    results: Results, name: str, title: str, targets: Sequence[str], series: Sequence[Series]
 ) -> Figure:
     """One figure of panels; the panels of a target share their y axis."""
     panels = [(target, one) for target in targets for one in series]
@@ -44,6 +44,13 @@ def _scaling(
     axes = canvas.subplots(lines, columns, squeeze=False).ravel()
     for ax, (target, one) in zip(axes, panels, strict=False):
         draw_scaling(ax, results, target, one)
+        head = series_text(one) + (", translated" if results.machine(one[1]) else "")
+        head = head if name.startswith("lines") else f"{target}  ←  {head}"
+        small = 9 if len(head) <= TITLE else 9 * TITLE / len(head)
+        ax.set_title(head, loc="left", fontsize=small, fontweight="bold")
+    for index, ax in enumerate(axes[: len(panels)]):
+        if index % columns and panels[index][0] == panels[index - 1][0]:
+            ax.set_ylabel("")  # as at the left, and there would be a name in its way
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
     for ax in axes[max(0, len(panels) - columns) : len(panels)]:
@@ -59,14 +66,14 @@ def _scaling(
     )
     canvas.subplots_adjust(
         left=0.055,
-        right=0.905,
+        right=0.9,
         top=1 - 0.62 / height,
         bottom=0.48 / height,
-        wspace=0.42,
+        wspace=0.66 if columns > 2 else 0.42,  # room for the names of the lines
         hspace=0.42,
     )
     caption = _caption(results, targets)
-    return Figure(name, "Zero-shot transfer by intermediate size", caption, canvas)
+    return Figure(name, title, caption, canvas)
 
 
 def _caption(results: Results, targets: Sequence[str]) -> str:
@@ -162,7 +169,6 @@ def _axis(
     ax.set_ylim(low - margin, high + margin)
     ax.grid(axis="y", color=GRID, lw=0.6)
     ax.set_axisbelow(True)
-    ax.set_title(f"{target}  ←  {series_text(series)}", loc="left", fontsize=9, fontweight="bold")
     metric = next(row["metric"] for row in rows)
     ax.set_ylabel(metric, labelpad=2)
 

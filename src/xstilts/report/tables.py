@@ -1,124 +1,58 @@
-"""Tables of the report: one shape for HTML, CSV and LaTeX."""
+"""Tables of the report, but for published scores (published.py) and leaks (leaks.py)."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from xstilts import summary
-from xstilts.files import write_bytes
-from xstilts.report.results import Results, plain, signed, size_text, stars
+from xstilts.report import leaks, published
+from xstilts.report.results import SETTING, Results, plain, signed, size_text, stars
+from xstilts.report.table import Entry, Table
 
 SMALL_HASH = 12  # characters of a sha256 that a person compares
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One cell as people read it: text, a smaller second line, a mark, a tint from -1 to 1."""
-
-    text: str
-    small: str = ""
-    mark: str = ""
-    tint: float = 0.0
-    head: bool = False  # names its row
-    title: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table for people (`rows`) and the same for machines (`records`, full precision)."""
-
-    name: str
-    title: str
-    caption: str
-    header: Sequence[str]
-    rows: Sequence[Sequence[Entry]]
-    records: Sequence[dict[str, Any]]
-
-
 def build(results: Results) -> dict[str, Table]:
-    """All tables by name: deltas, slopes, slopes-languages, collapsed, runs, scores."""
+    """All tables by name; those of what a study lacks are left out."""
     made = (_deltas, _slopes, _language_slopes, _collapsed, _runs, _scores)
-    return {table.name: table for table in (make(results) for make in made)}
-
-
-def save(table: Table, folder: Path) -> None:
-    """Write `<name>.csv` (records) and `<name>.tex` (rows, for booktabs)."""
-    stream = io.StringIO()
-    if table.records:
-        writer = csv.DictWriter(stream, list(table.records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table.records)
-    write_bytes(folder / f"{table.name}.csv", stream.getvalue().encode())
-    write_bytes(folder / f"{table.name}.tex", latex(table).encode())
-
-
-def latex(table: Table) -> str:
-    """A booktabs tabular; first column left, the others right."""
-    lines = [
-        f"% {table.title}. Needs \\usepackage{{booktabs}}",
-        f"\\begin{{tabular}}{{{'l' + 'r' * (len(table.header) - 1)}}}",
-        "\\toprule",
-        " & ".join(_tex(name) for name in table.header) + r" \\",
-        "\\midrule",
-        *(" & ".join(_tex_entry(entry) for entry in row) + r" \\" for row in table.rows),
-        "\\bottomrule",
-        "\\end{tabular}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _tex_entry(entry: Entry) -> str:
-    small = f" {{\\scriptsize {_tex(entry.small)}}}" if entry.small else ""
-    mark = f"$^{{{entry.mark}}}$".replace("†", r"\dagger") if entry.mark else ""
-    return _tex(entry.text) + mark + small
-
-
-def _tex(text: str) -> str:
-    """Text with LaTeX's special characters escaped and signs as mathematics."""
-    for plain_text, escaped in (
-        ("\\", r"\textbackslash{}"),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("#", r"\#"),
-        ("_", r"\_"),
-        ("$", r"\$"),
-        ("−", "$-$"),
-        ("±", r"$\pm$"),
-        ("†", r"$\dagger$"),
-        ("<", "$<$"),
-        ("→", r"$\rightarrow$"),
-    ):
-        text = text.replace(plain_text, escaped)
-    return text
+    tables = [make(results) for make in made]
+    if results.best:
+        tables.append(_best(results))
+    tables += [*published.build(results), *leaks.build(results)]
+    return {table.name: table for table in tables}
 
 
 def _setting(group: dict[str, Any]) -> list[Entry]:
     """Columns that say what a group is."""
-    if group["method"] == "none":
-        return [Entry("none", head=True), Entry(""), Entry(""), Entry("")]
+    if group["method"] in ("none", "best"):
+        name = {"none": "none", "best": "best for each target"}[group["method"]]
+        return [Entry(name, head=True), Entry(""), Entry(""), Entry("")]
+    method = "" if group["method"] == "single" else group["method"]
     return [
         Entry(group["task"], head=True),
         Entry(group["source_language"]),
         Entry(size_text(group["size"]), title=f"{group['size']:,} rows"),
-        Entry("" if group["method"] == "single" else group["method"]),
+        Entry(", ".join(part for part in (method, group["variant"]) if part)),
     ]
 
 
-SETTING = ("intermediate task", "language", "rows", "method")
+FEW = 5  # targets; the slopes of more have a column each
+COLUMNS = ("intermediate task", "language", "rows", "method")
 
 
 def _deltas(results: Results) -> Table:
     """Intermediate setting x target: zero-shot mean minus that of `none`, as the paper's table."""
     reach = max((abs(row["delta"]) for row in results.comparisons()), default=1.0) or 1.0
     records, rows = [], []
+    # The mean is the last of few, the first of many, where the last may be out of sight.
+    many = len(results.targets) > FEW and summary.ALL in results.columns
+    columns = [summary.ALL, *results.targets] if many else results.columns
     for group in results.groups:
         entries = _setting(group)
-        for target in results.columns:
+        for target in columns:
             language = results.headline(target) if target != summary.ALL else summary.ZERO_SHOT
             row = results.row(target, language, group["group"])
             entries.append(_delta_entry(row, reach))
@@ -135,8 +69,13 @@ def _deltas(results: Results) -> Table:
         " * p < 0.05, ** p < 0.01 after Holm's correction over all zero-shot comparisons of the"
         " study; † a run of this setting predicts one class only in some language."
     )
+    if results.best:
+        caption += (
+            " “best for each target” is the setting chosen on validation rows, target by target;"
+            " its intervals take the choice as given, and it is not tested."
+        )
     names = {summary.ALL: "mean of targets"}
-    header = [*SETTING, *(names.get(target, target) for target in results.columns)]
+    header = [*COLUMNS, *(names.get(target, target) for target in columns)]
     return Table("deltas", "Gain over no intermediate training", caption, header, rows, records)
 
 
@@ -149,17 +88,19 @@ def _delta_entry(row: dict[str, Any] | None, reach: float) -> Entry:
         small = f"{row['low']:.1f} to {row['high']:.1f}"
         return Entry(f"{row['mean']:.1f}", small, dagger, title=f"{row['seeds']} seeds")
     small = f"{plain(row['delta_low'])} to {plain(row['delta_high'])}"
-    title = f"score {row['mean']:.2f}, {row['seeds']} seeds, Holm p = {row['p_holm']:.2g}"
+    title = f"score {row['mean']:.2f}, {row['seeds']} seeds"
+    title += "" if row["p_holm"] is None else f", Holm p = {row['p_holm']:.2g}"
     mark = stars(row["p_holm"]) + dagger
     return Entry(signed(row["delta"]), small, mark, row["delta"] / reach, title=title)
 
 
 def _slopes(results: Results) -> Table:
-    """Points per tenfold rows, of the headline mean of each target."""
+    """Points per tenfold rows, of the headline mean of each target; a column each if many."""
     rows = [
         row for row in _own_slopes(results) if row["language"] == results.headline(row["target"])
     ]
-    return _slope_table(results, "slopes", "Points per tenfold rows", rows)
+    make = _slope_grid if len(results.targets) > FEW else _slope_table
+    return make(results, "slopes", "Points per tenfold rows", rows)
 
 
 def _language_slopes(results: Results) -> Table:
@@ -170,6 +111,22 @@ def _language_slopes(results: Results) -> Table:
 
 def _own_slopes(results: Results) -> list[dict[str, Any]]:
     return [row for row in results.slopes if row["target"] in results.targets]
+
+
+def _slope_grid(results: Results, name: str, title: str, slopes: Sequence[dict[str, Any]]) -> Table:
+    """Series x target; the columns of a slope without its target and language are the table's."""
+    flat = _slope_table(results, name, title, slopes)
+    entries: dict[tuple[str, ...], dict[str, Entry]] = {}
+    heads: dict[tuple[str, ...], list[Entry]] = {}
+    for row in flat.rows:
+        key = tuple(row[place].text for place in (0, 1, 2, 5))
+        heads[key] = [row[0], row[1], row[5], row[2]]
+        entries.setdefault(key, {})[row[3].text] = row[-1]
+    rows = [
+        [*heads[key], *(found.get(target, Entry("–")) for target in results.targets)]
+        for key, found in entries.items()
+    ]
+    return replace(flat, header=[*COLUMNS, *results.targets], rows=rows)
 
 
 def _slope_table(
@@ -232,9 +189,10 @@ def _runs(results: Results) -> Table:
         seed = Entry(str(spec.seed))
         small = [Entry(sha[:SMALL_HASH], title=sha) for sha in (model, scores)]
         size = size_text(spec.size) if isinstance(spec.size, int) else spec.size
-        task = "" if spec.task == "none" else f"{spec.task} ({spec.source_language}), {size}"
+        more = f", {spec.variant}" if spec.variant else ""
+        task = "" if spec.task == "none" else f"{spec.task} ({spec.source_language}), {size}{more}"
         rows.append([Entry(name, head=True), Entry(task), seed, *small])
-        wanted = ("method", "task", "source_language", "size", "seed")
+        wanted = (*SETTING, "size", "seed")
         records.append({"run": name} | {n: setting[n] for n in wanted})
         records[-1] |= {"model_sha": model, "scores_sha": scores}
     header = ("run", "intermediate training", "seed", "model sha256", "scores sha256")
@@ -261,3 +219,28 @@ def _scores(results: Results) -> Table:
     header = ("group", "target", "language", "score", "seeds", "examples")
     caption = f"All means over seeds, with {results.confidence} bootstrap intervals."
     return Table("scores", "All scores", caption, header, rows, results.summary)
+
+
+def _best(results: Results) -> Table:
+    """Which setting stands for `best` in each target, and what came next."""
+    rows = [
+        [
+            Entry(row["target"], head=True),
+            Entry(row["group"]),
+            Entry(f"{row['value']:.1f}"),
+            Entry(row["second"] or "–"),
+            Entry("" if row["second_value"] is None else f"{row['second_value']:.1f}"),
+            Entry("mean rank" if row["by"] == "rank" else row["by"]),
+        ]
+        for row in results.best
+    ]
+    header = ("target", "chosen", "value", "next", "its value", "by")
+    caption = (
+        "The setting with the best validation score of each target, mean over seeds, among"
+        f" {max(row['candidates'] for row in results.best)} settings with intermediate training"
+        " (the control with shuffled labels is none). A target without validation rows takes the"
+        " setting with the best mean rank over those that have them. Rows in other languages, and"
+        " test rows, choose nothing. The intervals of “best” take the choice as given: they would"
+        " be wider if it were made anew in every resample."
+    )
+    return Table("best", "Best setting for each target", caption, header, rows, results.best)

@@ -3,6 +3,10 @@
 Run by `xstilts aggregate` or `dvc repro`. Reads `results/transfer/<study>/<run>/` for exactly the
 runs of params.yaml. Refuses, by name: a run without results, results of no run in the study, a
 missing or double cell, runs scored on different examples, and predictions that contradict scores.
+
+Writes scores.parquet, summary.parquet and slopes.parquet; benchmark.parquet, the aggregates of the
+published protocols (benchmark.py); best.parquet, the setting chosen for each target (best.py),
+empty where the study does not ask for it.
 """
 
 from __future__ import annotations
@@ -15,29 +19,36 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from xstilts import paths, record, scores, stats, summary
+from xstilts import benchmark, best, paths, record, scores, stats, summary
 from xstilts.errors import UserError
-from xstilts.files import output_folder, write_json, write_parquet
+from xstilts.files import output_folder, read_json, write_json, write_parquet
 from xstilts.observe import Observe, Record
 from xstilts.params import Params
 from xstilts.scores import ScoreRow
 from xstilts.summary import Bootstrap, Cell, Group, Run, Target
 
-ARTIFACTS = ("scores.parquet", "summary.parquet", "slopes.parquet")
+ARTIFACTS = (
+    "scores.parquet",
+    "summary.parquet",
+    "slopes.parquet",
+    "benchmark.parquet",
+    "best.parquet",
+)
 TOLERANCE = 1e-3  # points between a score and what its predictions add up to
 
 _text, _number, _whole = pa.string(), pa.float64(), pa.int64()
 SUMMARY_SCHEMA = pa.schema(
     [(name, _text) for name in ("study", "target", "language", "metric")]
     + [("chance", _number)]
-    + [(name, _text) for name in ("group", "method", "task", "source_language")]
+    + [(name, _text) for name in ("group", "method", "variant", "task", "source_language")]
     + [("size", _whole)]
     + [(name, _number) for name in ("mean", "low", "high")]
     + [(name, _whole) for name in ("seeds", "n", "collapsed")]
     + [(name, _number) for name in ("delta", "delta_low", "delta_high", "p", "p_holm")]
 )
 SLOPES_SCHEMA = pa.schema(
-    [(n, _text) for n in ("study", "target", "language", "method", "task", "source_language")]
+    [(name, _text) for name in ("study", "target", "language")]
+    + [(name, _text) for name in ("method", "variant", "task", "source_language")]
     + [("sizes", pa.list_(_whole))]
     + [(name, _number) for name in ("slope", "low", "high")]
     + [("seeds", _whole)]
@@ -46,7 +57,7 @@ SLOPES_SCHEMA = pa.schema(
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
-    """Write scores.parquet, summary.parquet, slopes.parquet, record.json, and the metrics file.
+    """Write the files named above, record.json, and the metrics file.
 
     Args:
         params: the study.
@@ -58,27 +69,56 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     """
     folders = run_folders(params)
     rows = read_scores(params, folders)
-    bootstrap = Bootstrap(**params.aggregate.model_dump())
+    settings = params.aggregate
+    bootstrap = Bootstrap(settings.resamples, settings.seed, settings.confidence)
     results = []
     with observe.progress("bootstrap", len(params.targets)) as advance:
         for target in targets(params, rows):
             cells = read_cells(params, target, folders, rows)
             results.append(summary.measure(target, cells, bootstrap))
             advance(1)
+    choices = choose(params, folders, rows) if params.aggregate.best_per_target else []
+    best.add(results, choices)
     results.append(summary.over_targets(results))
     table = summary.summary_rows(params.study, results, bootstrap)
-    slopes = summary.slope_rows(params.study, results, bootstrap)
+    published = [*rows, *best.score_rows(rows, choices)]
+    tables = {
+        "scores": scores.to_table(rows),
+        "summary": _table(table, SUMMARY_SCHEMA),
+        "slopes": _table(summary.slope_rows(params.study, results, bootstrap), SLOPES_SCHEMA),
+        "benchmark": _table(benchmark.rows(params.study, published), benchmark.SCHEMA),
+        "best": _table(best.table_rows(params.study, choices), best.SCHEMA),
+    }
     metrics = flat_metrics(table)
+    inputs = _inputs(params, folders)
     made = record.make(
-        params, "aggregate", key, params.aggregate, _inputs(folders), metrics, artifacts=ARTIFACTS
+        params, "aggregate", key, params.aggregate, inputs, metrics, artifacts=ARTIFACTS
     )
     with output_folder(paths.aggregated(params.study)) as out:
-        write_parquet(out / "scores.parquet", scores.to_table(rows))
-        write_parquet(out / "summary.parquet", pa.Table.from_pylist(table, schema=SUMMARY_SCHEMA))
-        write_parquet(out / "slopes.parquet", pa.Table.from_pylist(slopes, schema=SLOPES_SCHEMA))
+        for name, content in tables.items():
+            write_parquet(out / f"{name}.parquet", content)
         write_json(out / "record.json", made)
     write_json(paths.metrics_file(params.study), metrics)
     return made
+
+
+def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def choose(
+    params: Params, folders: Mapping[str, Path], rows: Sequence[ScoreRow]
+) -> list[best.Choice]:
+    """The best setting for each target, by the validation values in the runs' records.
+
+    Raises:
+        UserError: a run has no record, or no validation value that is needed.
+    """
+    metrics = {
+        name: read_json(folder / "record.json")["metrics"] for name, folder in folders.items()
+    }
+    runs = list({row.run: run_of(row) for row in rows}.values())
+    return best.choose(list(params.targets), best.read(params, runs, metrics))
 
 
 def run_folders(params: Params) -> dict[str, Path]:
@@ -133,7 +173,7 @@ def read_scores(params: Params, folders: Mapping[str, Path]) -> list[ScoreRow]:
 
 def run_of(row: ScoreRow) -> Run:
     """The run that a score row belongs to."""
-    return Run(row.run, Group(row.method, row.task, row.source_language, row.size), row.seed)
+    return Run(row.run, benchmark.group_of(row), row.seed)
 
 
 def targets(params: Params, rows: Sequence[ScoreRow]) -> Iterator[Target]:
@@ -223,7 +263,8 @@ def flat_metrics(table: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def _inputs(folders: Mapping[str, Path]) -> list[Path]:
+def _inputs(params: Params, folders: Mapping[str, Path]) -> list[Path]:
     """Every file read."""
-    files = ("scores.json", "predictions.parquet")
+    files = ["scores.json", "predictions.parquet"]
+    files += ["record.json"] * params.aggregate.best_per_target
     return [folder / file for folder in folders.values() for file in files]

@@ -1,7 +1,8 @@
 """Stage `report`: the page, figures, tables and plot data of a study.
 
-Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, writes `report/`. The
-bytes of all that it writes depend on the aggregate and params.yaml alone.
+Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the leak check in
+`statistics/<study>/overlap.json` where there is one, and for studies that follow a published
+protocol `references.yaml`. Writes `report/`, whose bytes depend on these and params.yaml alone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from xstilts.observe import Observe, Record
 from xstilts.params import Params
 from xstilts.report import results as reading
 
-NAMES = ("scores.parquet", "summary.parquet", "slopes.parquet", "record.json")
 LOOKS = (Path("report/page.html.j2"), Path("report/style.css"))  # code that is no module
 
 
@@ -25,10 +25,9 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: a file of the aggregate is missing or broken.
     """
     # matplotlib takes a second to import: only now.
-    from xstilts.report import drawing, figures, page, plots, tables
+    from xstilts.report import drawing, figures, page, plots, table, tables
 
-    folder = paths.aggregated(params.study)
-    results = reading.load(params, folder)
+    results = reading.load(params, paths.aggregated(params.study))
     with output_folder(paths.REPORT) as out:
         drawn = figures.build(results)
         with observe.progress("figures", len(drawn)) as advance:
@@ -37,12 +36,12 @@ def run(params: Params, key: str, observe: Observe) -> Record:
                 saved.append((figure, drawing.save(figure, out / "figures")))
                 advance(1)
         built = tables.build(results)
-        for table in built.values():
-            tables.save(table, out / "tables")
+        for one in built.values():
+            table.save(one, out / "tables")
         plots.save(results, out / "plots")
         write_bytes(out / "index.html", page.render(results, saved, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
-        inputs = [folder / name for name in NAMES]
+        inputs = list(results.files)
         made = record.make(
             params, "report", key, params.report, inputs, {}, None, tuple(written), LOOKS
         )

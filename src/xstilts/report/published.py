@@ -1,0 +1,185 @@
+"""Tables of the published aggregates: a study's own beside what was published, with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from xstilts import protocols, references
+from xstilts.benchmark import ALL, GROUP, SCORE, TASK
+from xstilts.protocols import Protocol
+from xstilts.references import Reference
+from xstilts.report.results import Results, series_of, signed, size_text
+from xstilts.report.table import Entry, Table
+from xstilts.summary import unusual
+
+MARKS = {"verified": "", "recalled": "?", "derived": "≈"}
+# X-STILTs scores the tasks of XTREME: its scores stand beside, with their name.
+BESIDE = {"x-stilts": ("x-stilts", "xtreme")}
+Column = tuple[str, str]  # level, name
+
+
+def build(results: Results) -> list[Table]:
+    """A table per protocol that the study follows, and one of all published scores at hand."""
+    names = list(dict.fromkeys(row["protocol"] for row in results.benchmark))
+    tables = [_benchmark(results, protocols.get(name)) for name in names]
+    return [*tables, _references(results.references)] if tables else []
+
+
+def _columns(results: Results, protocol: Protocol) -> list[Column]:
+    """Tasks that the study scores, the groups that touch them, and the whole."""
+    found = [row for row in results.benchmark if row["protocol"] == protocol.name]
+    scored = {row["name"] for row in found if row["level"] == TASK and row["value"] is not None}
+    tasks = [task for task in protocol.languages if task in scored]
+    groups = [name for name, members in protocol.groups.items() if scored & set(members)]
+    return [*((TASK, task) for task in tasks), *((GROUP, name) for name in groups), (ALL, ALL)]
+
+
+def _benchmark(results: Results, protocol: Protocol) -> Table:
+    """Settings and published systems by task, group and whole."""
+    columns = _columns(results, protocol)
+    own = [row for row in results.benchmark if row["protocol"] == protocol.name]
+    index = {
+        (row["group"], row["level"], row["name"]): row
+        for row in own
+        if not row["run"] and row["metric"] == SCORE
+    }
+    rows = [
+        [
+            Entry(_setting(group), head=True),
+            *(_entry(index.get((group["group"], *column))) for column in columns),
+        ]
+        for group in results.groups
+        if any((group["group"], *column) in index for column in columns)
+    ]
+    rows.append([Entry("published scores", head=True), *(Entry("") for _ in columns)])
+    rows += [
+        [Entry(name, way, head=True), *cells]
+        for name, way, cells in _published(results.references, protocol, columns)
+    ]
+    names = {ALL: "all"}
+    header = ["setting", *(names.get(name, name) for _, name in columns)]
+    return Table(
+        f"benchmark-{protocol.name}",
+        f"{protocol.title}: the published aggregates",
+        _caption(results, protocol, index),
+        header,
+        rows,
+        own,
+    )
+
+
+def _setting(group: dict[str, Any]) -> str:
+    if group["method"] in ("none", "best"):
+        return {"none": "none", "best": "best for each target"}[group["method"]]
+    method, task, language, variant = series_of(group)
+    parts = (f"{task} ({language})", size_text(group["size"]), unusual(method, task), variant)
+    return ", ".join(part for part in parts if part)
+
+
+def _entry(row: dict[str, Any] | None) -> Entry:
+    """Mean over seeds and their deviation; what is missing is in the title."""
+    if row is None or row["value"] is None:
+        return Entry("–", title="" if row is None else f"missing: {row['missing']}")
+    small = "" if row["sd"] is None else f"± {row['sd']:.1f}"
+    return Entry(f"{row['value']:.1f}", small, title=f"{row['seeds']} seeds")
+
+
+def _published(
+    entries: Sequence[Reference], protocol: Protocol, columns: Sequence[Column]
+) -> Iterator[tuple[str, str, list[Entry]]]:
+    """System, way, and a score for each column; entries of one system and way share a row."""
+    merged: dict[tuple[str, str, str], dict[Column, Entry]] = {}
+    # What was read in its source goes before what was recalled or derived.
+    entries = sorted(entries, key=lambda entry: list(MARKS).index(entry.status))
+    for name in BESIDE.get(protocol.name, (protocol.name,)):
+        for entry in entries:
+            if entry.protocol != name or entry.difference_to is not None:
+                continue
+            cells = merged.setdefault((entry.system, entry.way, name), {})
+            for column in columns:
+                value = references.score(entry, *column)
+                if value is not None:
+                    title = f"{entry.status}: {entry.source}"
+                    mark = MARKS[entry.status]
+                    cells.setdefault(column, Entry(f"{value:.1f}", "", mark, title=title))
+    for (system, way, name), cells in merged.items():
+        if cells:
+            label = system if name == protocol.name else f"{system} ({name})"
+            yield label, way, [cells.get(column, Entry("")) for column in columns]
+
+
+def _caption(
+    results: Results, protocol: Protocol, index: dict[tuple[str, str, str], dict[str, Any]]
+) -> str:
+    """How the numbers are made, and what is missing for the whole."""
+    text = (
+        f"As {protocol.title} has it ({protocol.source}): a task's score is the mean over all"
+        " languages of the official list, English too; of question answering it is the mean of F1"
+        " and exact match; groups and “all” are means over tasks, and given only when whole. Mean"
+        " ± standard deviation over seeds."
+    )
+    lacking = dict.fromkeys(
+        row["missing"]
+        for (_, level, _), row in index.items()
+        if level == ALL and row["value"] is None
+    )
+    if lacking:
+        text += f" Missing for the whole: {' | '.join(lacking)}."
+    return text + (
+        " Below the study's settings: published scores, on test rows unless their name says"
+        " otherwise. ? is recalled and was not found in a source that could be read; ≈ is"
+        " derived from other numbers."
+    )
+
+
+def _references(entries: Sequence[Reference]) -> Table:
+    """Every published number, with its source."""
+    records = [
+        {
+            "system": entry.system,
+            "protocol": entry.protocol,
+            "split": entry.split,
+            "way": entry.way,
+            "level": one.level,
+            "name": one.name,
+            "metric": one.metric,
+            "language": one.language,
+            "value": one.value,
+            "difference_to": entry.difference_to or "",
+            "status": entry.status,
+            "source": entry.source,
+            "url": entry.url or "",
+            "note": entry.note,
+        }
+        for entry in entries
+        for one in references.flat(entry)
+    ]
+    rows = [
+        [
+            Entry(entry.system, head=True),
+            Entry(entry.protocol),
+            Entry(entry.way),
+            Entry(entry.status + (f", {entry.split} rows" if entry.split != "test" else "")),
+            Entry(_numbers(entry), ". ".join(t for t in (entry.source, entry.note) if t)),
+        ]
+        for entry in entries
+    ]
+    header = ("system", "protocol", "way", "status", "scores and source")
+    caption = (
+        f"{len(records)} numbers of {len(entries)} entries in references.yaml; the CSV has each of"
+        " them, language by language where they were published so."
+    )
+    return Table("references", "Published scores and their sources", caption, header, rows, records)
+
+
+def _numbers(entry: Reference) -> str:
+    """Every number that is over all languages, in a line."""
+    texts = [
+        f"{one.name}{'' if one.metric == SCORE else f' {one.metric}'}"
+        f" {one.value if entry.difference_to is None else signed(one.value)}"
+        for one in references.flat(entry)
+        if not one.language
+    ]
+    beyond = f", points above {entry.difference_to}" if entry.difference_to else ""
+    return ", ".join(texts) + beyond

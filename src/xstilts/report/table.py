@@ -1,0 +1,89 @@
+"""One shape of table for people and for machines: HTML (the page), CSV and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from xstilts.files import write_bytes
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell as people read it: text, a smaller second line, a mark, a tint from -1 to 1."""
+
+    text: str
+    small: str = ""
+    mark: str = ""
+    tint: float = 0.0
+    head: bool = False  # names its row
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table for people (`rows`) and the same for machines (`records`, full precision)."""
+
+    name: str
+    title: str
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Entry]]
+    records: Sequence[dict[str, Any]]
+
+
+def save(table: Table, folder: Path) -> None:
+    """Write `<name>.csv` (records) and `<name>.tex` (rows, for booktabs)."""
+    stream = io.StringIO()
+    if table.records:
+        writer = csv.DictWriter(stream, list(table.records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table.records)
+    write_bytes(folder / f"{table.name}.csv", stream.getvalue().encode())
+    write_bytes(folder / f"{table.name}.tex", latex(table).encode())
+
+
+def latex(table: Table) -> str:
+    """A booktabs tabular; first column left, the others right."""
+    lines = [
+        f"% {table.title}. Needs \\usepackage{{booktabs}}",
+        f"\\begin{{tabular}}{{{'l' + 'r' * (len(table.header) - 1)}}}",
+        "\\toprule",
+        " & ".join(_tex(name) for name in table.header) + r" \\",
+        "\\midrule",
+        *(" & ".join(_tex_entry(entry) for entry in row) + r" \\" for row in table.rows),
+        "\\bottomrule",
+        "\\end{tabular}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _tex_entry(entry: Entry) -> str:
+    small = f" {{\\scriptsize {_tex(entry.small)}}}" if entry.small else ""
+    mark = entry.mark.replace("†", r"\dagger").replace("≈", r"\approx")
+    mark = f"$^{{{mark}}}$" if mark else ""
+    return _tex(entry.text) + mark + small
+
+
+def _tex(text: str) -> str:
+    """Text with LaTeX's special characters escaped and signs as mathematics."""
+    for plain_text, escaped in (
+        ("\\", r"\textbackslash{}"),
+        ("&", r"\&"),
+        ("%", r"\%"),
+        ("#", r"\#"),
+        ("_", r"\_"),
+        ("$", r"\$"),
+        ("−", "$-$"),
+        ("±", r"$\pm$"),
+        ("†", r"$\dagger$"),
+        ("≈", r"$\approx$"),
+        ("<", "$<$"),
+        ("→", r"$\rightarrow$"),
+    ):
+        text = text.replace(plain_text, escaped)
+    return text

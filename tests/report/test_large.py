@@ -1,0 +1,193 @@
+"""A study as large as the paper's: figures, tables and terminal stay readable.
+
+Run: python -m pytest tests/report/test_large.py
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import sys
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import matplotlib
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).parent))
+import fake_study
+
+from xstilts import params as parameters
+from xstilts import paths
+from xstilts.files import write_json
+from xstilts.observe import Observe
+from xstilts.params import Params
+from xstilts.report import drawing, gains, heat, overview, page, table, tables
+from xstilts.report.results import Results, load, size_text
+from xstilts.report.scaling import line_figures
+from xstilts.report.terminal import print_table
+from xstilts.stages import aggregate
+
+QUIET = Observe(quiet=True)
+PAIR = {
+    "training": "squad_v1", "evaluation": "xquad", "language": "en", "rows": 1190, "exact": 2,
+    "normalised": 1180, "same_id": 0, "shared_first_text": 1190, "allowed": "rows of its dev set",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[Params, Path]:
+    """The study, aggregated, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("large")
+    params = fake_study.large(seeds=(1,))
+    shutil.copy(root / "references.yaml", folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        fake_study.write(params, examples=12)
+        aggregate.run(params, "fake", QUIET)
+        overlap = {"pairs": [PAIR], "selection": [], "checked": 7, "training_rows": {}}
+        write_json(paths.statistics("fake", "overlap"), overlap)
+    return params, folder
+
+
+@pytest.fixture
+def results(study: tuple[Params, Path], monkeypatch: pytest.MonkeyPatch) -> Results:
+    """What the report reads, with the study's folder as the working folder."""
+    monkeypatch.chdir(study[1])
+    return load(study[0], paths.aggregated("fake"))
+
+
+def series(results: Results) -> list[tuple[str, str, str, str]]:
+    return [one for one in results.series() if one[0] != "shuffled"]
+
+
+def overlaps(figure: drawing.Figure) -> list[tuple[str, str]]:
+    """Pairs of words of a figure that lie on each other by more than a hair."""
+    with matplotlib.rc_context(drawing.STYLE):
+        assert isinstance(figure.canvas.canvas, FigureCanvasAgg)
+        renderer = figure.canvas.canvas.get_renderer()
+        figure.canvas.draw(renderer)
+        texts = [
+            (text.get_text(), text.get_window_extent(renderer))
+            for text in figure.canvas.findobj(matplotlib.text.Text)
+            if text.get_text() and text.get_visible()
+        ]
+    found = []
+    for (one, a), (other, b) in combinations(texts, 2):
+        wide = min(a.x1, b.x1) - max(a.x0, b.x0)
+        tall = min(a.y1, b.y1) - max(a.y0, b.y0)
+        if wide > 1 and tall > 0.3 * min(a.height, b.height):
+            found.append((one, other))
+    return found
+
+
+def test_translated_data_have_a_panel_of_their_own(results: Results) -> None:
+    """A curve over translated rows beside one over native rows would be read as one experiment."""
+    first = next(overview.curves(results, series(results)))
+    panels = {
+        ax.get_title(loc="left"): {text.get_text() for text in ax.texts} for ax in first.canvas.axes
+    }
+    assert panels == {
+        "English": {*fake_study.ENGLISH, "nine", "mnli, mlm"},
+        "other languages": {"indonli id", "korquad ko"},
+        "machine-translated": {"xnli_translated de", "kor_nli ko"},
+    }
+    keys = {text.get_text() for text in first.canvas.legends[0].get_texts()}
+    assert keys >= {"steps", "adapter", "as the study trains", "shuffled labels (control)"}
+
+
+def test_words_of_the_figures_do_not_lie_on_each_other(results: Results) -> None:
+    """Many lines end at one height, many names are long, and some targets have forty languages."""
+    drawn = list(overview.curves(results, series(results)))[:3]
+    scaled = [one for one in series(results) if len(results.sizes(one)) > 1][:4]
+    drawn += list(line_figures(results, scaled))[1:3]
+    drawn += [heat.heat_map(results, "bucc"), gains.gains(results)]
+    with matplotlib.rc_context(drawing.STYLE):
+        assert {figure.name: overlaps(figure) for figure in drawn} == {
+            figure.name: [] for figure in drawn
+        }
+
+
+def test_a_heat_map_of_forty_languages_is_cut_into_legible_columns(results: Results) -> None:
+    """Each language and mean is there once; no column is narrower than its number."""
+    figure = heat.heat_map(results, "wikiann")
+    assert len(figure.canvas.axes) > 1
+    names = [label.get_text() for ax in figure.canvas.axes for label in ax.get_xticklabels()]
+    assert names == [*results.languages("wikiann"), "zero-shot", "mean"]
+    inches = figure.canvas.get_size_inches()[0]
+    for ax in figure.canvas.axes:
+        places = ax.get_xticks()
+        column = min(b - a for a, b in pairwise(places)) / (ax.get_xlim()[1] - ax.get_xlim()[0])
+        assert column * ax.get_position().width * inches > 0.35
+
+
+def test_the_terminal_table_fits_and_shows_every_target(
+    results: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Settings x targets in 100 columns; no table per target, and no cell cut."""
+    monkeypatch.setattr(parameters, "load", lambda: results.params)
+    stream = io.StringIO()
+    print_table("fake", Console(file=stream))
+    lines = stream.getvalue().splitlines()
+    assert max(len(line) for line in lines) <= 100
+    assert len(lines) < 130
+    assert "…" not in stream.getvalue()
+    for words in (*results.targets, "mnli en, steps", "nine en, multi", "best per target"):
+        assert words in stream.getvalue()
+    published = stream.getvalue().split("X-STILTs as published")[1]
+    assert len(re.findall(r"^ (?!─)\S.*\d *$", published, flags=re.M)) == 5  # none, three, best
+    whole = next(
+        row
+        for row in results.benchmark
+        if (row["group"], row["level"], row["run"]) == ("none", "all", "")
+    )
+    assert re.search(rf"none .* {whole['value']:.1f} *$", published, flags=re.M)
+
+
+def test_the_page_has_published_scores_choices_and_leaks(results: Results) -> None:
+    """Each with its source; what is recalled carries its mark."""
+    built = tables.build(results)
+    text = page.render(results, [], built)
+    assert 'id="published"' in text
+    recalled = re.search(r'title="recalled: [^"]*">[^<]*<span class="mark">\?</span>', text)
+    assert recalled
+    assert "rows of its dev set" in text
+    assert "1,180" in text
+    chosen = {row["target"]: row["group"] for row in results.best}
+    for target, group in chosen.items():
+        assert f">{target}</th>" in text
+        assert group in text
+    assert "CCGbank is licensed" in text
+
+
+def test_tables_of_published_scores_say_where_they_are_from(
+    results: Results, tmp_path: Path
+) -> None:
+    """The CSV has every number with its source; a study's own row says how many seeds."""
+    built = tables.build(results)
+    for name in ("references", "benchmark-x-stilts", "best", "leaks", "slopes"):
+        table.save(built[name], tmp_path)
+        latex = (tmp_path / f"{name}.tex").read_text(encoding="utf-8")
+        body = [line for line in latex.splitlines() if line.endswith(r"\\")]
+        assert len({line.count(" & ") for line in body}) == 1
+    with (tmp_path / "references.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) > 200
+    assert all(row["source"] and row["status"] for row in rows)
+    with (tmp_path / "benchmark-x-stilts.csv").open(encoding="utf-8") as stream:
+        own = list(csv.DictReader(stream))
+    assert {row["level"] for row in own} == {"task", "group", "all"}
+
+
+def test_large_studies_have_a_column_of_slopes_per_target(results: Results) -> None:
+    """A row per series and target would be a page long."""
+    built = tables.build(results)["slopes"]
+    assert list(built.header[4:]) == results.targets
+    scaled = [one for one in series(results) if len(results.sizes(one)) > 1]
+    assert len(built.rows) == len(scaled)
+    assert built.rows[0][2].text == f"{size_text(1000)} to {size_text(100_000)}"
+    assert len(built.records) == len(scaled) * len(results.targets)
