@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any
 
 from xstilts import data
 from xstilts.tasks.base import Row, Task
+
+Texts = tuple[str, ...]
+HASH = 16  # bytes
 
 
 def describe(task: Task, rows: data.Rows) -> dict[str, Any]:
@@ -22,6 +26,10 @@ def describe(task: Task, rows: data.Rows) -> dict[str, Any]:
         "dropped": rows.dropped,
         "renamed_ids": rows.renamed,
     }
+    # Rows of other languages in the same files, which the language filter left out (TyDi QA has
+    # nine), and rows whose answers are not in their context; most sources have neither.
+    seldom = {"elsewhere": rows.elsewhere, "unmatched": rows.unmatched}
+    out |= {name: count for name, count in seldom.items() if count}
     if task.kind == "span":
         out["realigned"] = rows.realigned
         out["unanswerable"] = sum(not row["answers"] for row in rows.rows)
@@ -37,34 +45,51 @@ def _labels(task: Task, rows: list[Row]) -> dict[str, int]:
     return {name: found[index] for index, name in enumerate(task.labels)} if found else {}
 
 
+def digest(texts: Iterable[str]) -> bytes:
+    """16 bytes that stand for some texts in their order."""
+    whole = "".join(f"{text}\0" for text in texts)
+    return blake2b(whole.encode("utf-8", "surrogatepass"), digest_size=HASH).digest()
+
+
+def normalised(texts: Texts) -> Texts:
+    """Each text by `data.normalise`; as it is where no letter or digit would be left."""
+    return tuple(data.normalise(text) or text for text in texts)
+
+
 @dataclass
 class Seen:
-    """What training rows read as, to find evaluation rows among them.
+    """What a task's training rows read as, to find its own evaluation rows among them.
 
     exact: all texts of a row; normalised: the same by `data.normalise`; first: the first text alone
-    (premise, context, sentence), normalised.
+    (premise, context, sentence), normalised. Hashes, so that a million rows fit. The stage `check`
+    compares across tasks.
     """
 
-    exact: set[tuple[str, ...]] = field(default_factory=set)
-    normalised: set[tuple[str, ...]] = field(default_factory=set)
-    first: set[str] = field(default_factory=set)
+    exact: set[bytes] = field(default_factory=set)
+    normalised: set[bytes] = field(default_factory=set)
+    first: set[bytes] = field(default_factory=set)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Remember training rows."""
         for row in rows:
-            texts = data.texts(row)
-            normal = tuple(map(data.normalise, texts))
-            self.exact.add(texts)
+            exact, normal, first = _hashes(row)
+            self.exact.add(exact)
             self.normalised.add(normal)
-            self.first.add(normal[0])
+            self.first.add(first)
 
     def count(self, rows: Iterable[Row]) -> dict[str, int]:
         """Evaluation rows that occur among the training rows; `shared_first_text` is the widest."""
         out = {"exact": 0, "normalised": 0, "shared_first_text": 0}
         for row in rows:
-            texts = data.texts(row)
-            normal = tuple(map(data.normalise, texts))
-            out["exact"] += texts in self.exact
+            exact, normal, first = _hashes(row)
+            out["exact"] += exact in self.exact
             out["normalised"] += normal in self.normalised
-            out["shared_first_text"] += normal[0] in self.first
+            out["shared_first_text"] += first in self.first
         return out
+
+
+def _hashes(row: Row) -> tuple[bytes, bytes, bytes]:
+    """Of a row's texts, of the same normalised, and of the first one normalised."""
+    texts = data.texts(row)
+    normal = normalised(texts)
+    return digest(texts), digest(normal), digest(normal[:1])
