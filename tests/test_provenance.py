@@ -73,12 +73,40 @@ def test_git_state_sees_code_and_not_the_lock_file(project: Path) -> None:
     assert provenance.git_state()["dirty"] is True
 
 
+def test_an_image_without_git_tells_its_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its Dockerfile hands it over; `unknown`, the build argument's default, is no commit."""
+    for told, expected in (("a" * 40, "a" * 40), ("unknown", None), ("", None)):
+        monkeypatch.setenv("XSTILTS_COMMIT", told)
+        assert provenance.git_state() == {"commit": expected, "dirty": None}
+
+
+def test_what_decides_bits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two machines that differ in a last digit are told apart by this, and by nothing else."""
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    Path("machine.yaml").write_text("threads: 3\n")
+    found = json.loads(provenance.write("demo", "fetch", "x", 0.0, 1.0, None, {}).read_text())
+    assert found["bits"]["MKL_CBWR"] == "COMPATIBLE"
+    assert found["bits"]["threads"] > 0
+
+
+def test_records_of_every_stage_are_found() -> None:
+    """The check's record is with the statistics, since its own output never changes."""
+    for place, study in (("statistics/s/check", "s"), ("results/x", "s"), ("data/y", "other")):
+        folder = Path(place)
+        folder.mkdir(parents=True)
+        (folder / "record.json").write_text(json.dumps({"study": study}))
+    assert [str(folder) for folder, _ in provenance.records("s")] == [
+        "statistics/s/check",
+        "results/x",
+    ]
+
+
 def test_final_metric_wins_over_its_own_curve() -> None:
     """MLflow's table shows the highest step: a final value at step 0 would be hidden."""
     record = {"metrics": {"loss": 0.5, "f1": 80.0}, "curves": {"loss": [[0, 2.0], [9, 0.7]]}}
     points = provenance.points(record, without=set())
     assert points[-2:] == [("loss", 0.5, 9), ("f1", 80.0, 0)]
-    assert provenance.points(record, without={"loss"}) == points[-2:]
+    assert provenance.points(record, without={("loss", 0), ("loss", 9)}) == points[-2:]
 
 
 def test_run_key_changes_with_what_decides_a_result() -> None:

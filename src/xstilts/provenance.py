@@ -18,7 +18,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from xstilts import files, paths
+from xstilts import determinism, files, paths
+from xstilts.machine import load_machine
 
 PACKAGES = ("xstilts", "torch", "transformers", "deepspeed", "mlflow", "dvc")
 # What decides a result. dvc.lock is not here: DVC rewrites it during the very run.
@@ -74,6 +75,7 @@ def write(
         "hardware": hardware(),
         "software": software(),
         "machine": _publishable(machine),
+        "bits": _publishable(determinism.report(load_machine())),
     }
     files.write_json(path, content)
     return path
@@ -82,7 +84,7 @@ def write(
 def records(study: str) -> list[tuple[Path, dict[str, Any]]]:
     """All (folder, record.json content) of a study's finished stages, in the order of paths."""
     found = []
-    for root in ("data", "models", "results", "report"):
+    for root in ("data", "statistics", "models", "results", "report"):
         for path in sorted(Path(root).rglob("record.json")):
             if any(part.startswith(".") for part in path.parts):
                 continue  # a stage is just writing this one
@@ -128,16 +130,22 @@ def flat(value: Any, prefix: str = "") -> dict[str, str]:
     if isinstance(value, dict) and (value or not prefix):
         parts = [flat(v, f"{prefix}.{k}" if prefix else str(k)) for k, v in value.items()]
         return {name: text for part in parts for name, text in part.items()}
-    return {prefix: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
+    text = (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    )
+    return {prefix: text}
 
 
-def points(record: dict[str, Any], without: set[str]) -> list[tuple[str, float, int]]:
-    """(name, value, step) of a record's curves, less those named, and of its final metrics."""
+def points(record: dict[str, Any], without: set[tuple[str, int]]) -> list[tuple[str, float, int]]:
+    """(name, value, step) of a record's curves, less the (name, step) given, and final metrics."""
     curves = {name: curve for name, curve in record.get("curves", {}).items() if curve}
-    found = [(n, v, int(step)) for n, c in curves.items() if n not in without for step, v in c]
+    every = [(name, value, int(step)) for name, curve in curves.items() for step, value in curve]
+    found = [(name, value, step) for name, value, step in every if (name, step) not in without]
     for name, value in record["metrics"].items():
         # MLflow shows the last step's value: a final metric must not lose to its own curve.
-        found.append((name, value, int(curves[name][-1][0]) if name in curves else 0))
+        step, last = curves[name][-1] if name in curves else (0, None)
+        if value != last:
+            found.append((name, value, int(step)))
     return found
 
 
@@ -183,10 +191,14 @@ def one_line(error: BaseException) -> str:
 
 
 def git_state() -> dict[str, Any]:
-    """`commit` (40 hex, or None outside git) and `dirty`: code or study differs from the commit."""
+    """`commit` (40 hex, or None outside git) and `dirty`: code or study differs from the commit.
+
+    An image holds no .git: there XSTILTS_COMMIT tells, and whether code differs is not known.
+    """
     commit = _output("git", "rev-parse", "HEAD")
     if commit is None:
-        return {"commit": None, "dirty": None}
+        told = os.environ.get("XSTILTS_COMMIT", "")
+        return {"commit": told if re.fullmatch("[0-9a-f]{40}", told) else None, "dirty": None}
     changes = _output("git", "status", "--porcelain", "--", *CODE)
     return {"commit": commit, "dirty": None if changes is None else bool(changes)}
 

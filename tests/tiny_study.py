@@ -1,0 +1,116 @@
+"""A small study that DVC really ran, in a repository of its own.
+
+The stages copy numbers; `noise` is read by two of them and is no dependency, so it stands for what
+differs between machines.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+DVC = Path(sys.executable).parent / "dvc"
+RUN = """
+import json, sys
+from pathlib import Path
+import pyarrow as pa, pyarrow.parquet as pq, yaml
+word = sys.argv[1]
+noise = float(Path("noise").read_text())
+params = yaml.safe_load(Path("params.yaml").read_text())
+if word == "prepare":
+    Path("data/prepare/tiny").mkdir(parents=True, exist_ok=True)
+    Path("data/prepare/tiny/rows").write_text(str(params["prepare"]["a"]))
+if word == "intermediate":
+    Path("models/tiny").mkdir(parents=True, exist_ok=True)
+    rows = Path("data/prepare/tiny/rows").read_text()
+    Path("models/tiny/weights").write_text(rows + str(noise))
+if word == "aggregate":
+    base, shift = Path("models/tiny/weights").read_text().split("0.", 1)[0], noise
+    names = [("none-s1", "xnli", "en"), ("none-s1", "xnli", "sw"), ("a-s1", "xnli", "en")]
+    metric = {"metric": "accuracy"}
+    rows = [
+        {"run": r, "target": t, "language": l, "value": 50.0 + i * shift, "n": 9, **metric}
+        for i, (r, t, l) in enumerate(names)
+    ]
+    Path("results/aggregate/tiny").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), "results/aggregate/tiny/scores.parquet")
+    means = {"all/none": 50.0 + shift / 2, "all/a": 50.0 + 2 * shift}
+    Path("results/aggregate/tiny.metrics.json").write_text(json.dumps(means))
+"""
+STAGES = {
+    "prepare": {
+        "foreach": {"a": None},
+        "do": {
+            "cmd": "python src/run.py prepare",
+            "params": ["study", "prepare"],
+            "outs": ["data/prepare/tiny"],
+        },
+    },
+    "intermediate": {
+        "cmd": "python src/run.py intermediate",
+        "params": ["study"],
+        "deps": ["data/prepare/tiny", "src/code.py"],
+        "outs": ["models/tiny"],
+    },
+    "aggregate": {
+        "cmd": "python src/run.py aggregate",
+        "params": ["study"],
+        "deps": ["models/tiny"],
+        "outs": ["results/aggregate/tiny"],
+        "metrics": [{"results/aggregate/tiny.metrics.json": {"cache": False}}],
+    },
+}
+
+
+def sh(*command: str | Path) -> None:
+    """Run a command of the test's own project."""
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def commit(message: str) -> None:
+    sh("git", "add", "--all")
+    sh("git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", message)
+
+
+def provenance(cpu: str) -> None:
+    """What a stage's run leaves behind for people."""
+    content = {
+        "git": {"commit": "c" * 40},
+        "hardware": {"cpu": cpu, "gpus": []},
+        "software": {"python": "3.11.7", "packages": {"torch": "2.13.0"}},
+    }
+    path = Path("provenance/tiny/aggregate/tiny.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def make() -> None:
+    """Run and commit the study in the working folder, which is empty."""
+    sh("git", "init", "-q", "-b", "main")
+    sh(DVC, "init", "-q")
+    Path("src").mkdir()
+    Path("src/run.py").write_text(RUN)
+    Path("src/code.py").write_text("1")
+    Path("noise").write_text("0.0")
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
+    compiled(1)
+    Path(".gitignore").write_text("/data\n/models\n/results/aggregate/tiny\n/noise\n/.dvc/site\n")
+    sh(DVC, "repro", "-q")
+    provenance("EPYC")
+    commit("first")
+
+
+def compiled(value: int, study: str = "tiny") -> None:
+    """Write params.yaml."""
+    Path("params.yaml").write_text(yaml.safe_dump({"study": study, "prepare": {"a": value}}))
+
+
+def rerun(noise: str, *stages: str) -> None:
+    """Run stages again on another machine, so to say."""
+    Path("noise").write_text(noise)
+    for stage in stages:
+        sh(DVC, "repro", "-q", "--force", "--single-item", stage)
