@@ -100,6 +100,17 @@ def on_hub() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
+def licensed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's own folder with the licensed data sets, invented, where their tasks look for it."""
+    folder = tmp_path / "licensed"
+    folder.mkdir()
+    for name in ("ccg.train", "ccg.dev"):
+        (folder / name).write_text("Nobody sleeps .\tNP S\\NP .\n", encoding="utf-8")
+    monkeypatch.setenv("XSTILTS_CCG", str(folder))
+    return folder
+
+
+@pytest.fixture
 def save() -> Callable[..., None]:
     """save(study, folder): write studies/<name>.yaml."""
     return write_study

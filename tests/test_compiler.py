@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts import params, paths, pipeline, plan, tasks
+from xstilts import params, paths, pipeline, plan, strict, tasks
 from xstilts.compiler import compile_study
+from xstilts.grids import UNTAUGHT
 from xstilts.params import Params
 from xstilts.study import Study
 
 New = Callable[[], dict[str, Any]]
 PLACE = Path("studies/small.yaml")
-TRAINED = [name for name in tasks.NAMES if not name.startswith("world") and name != "tatoeba"]
+PUBLISHED = [name for name in tasks.NAMES if not name.startswith("world")]
 
 
 def compiled(study: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def test_every_study_compiles_and_its_parts_fit(
     monkeypatch.chdir(root)
     import yaml
 
-    loaded = params.parse(Params, yaml.safe_load(plan.compiled(name)), name, "mend")
+    loaded = strict.parse(Params, yaml.safe_load(plan.compiled(name)), name, "mend")
     assert_fits(loaded)
 
 
@@ -56,16 +57,32 @@ def assert_fits(loaded: Params) -> None:
         for language in languages
     }
     subsets = {
-        str(paths.subset(loaded.study, key, size))
+        f"{paths.subsampled(loaded.study, key)}/{name}.parquet"
         for key, spec in loaded.subsample.items()
-        for size in spec.sizes
+        for name in [*(subset.out for subset in spec.subsets), *spec.copies]
     }
-    assert {spec.rows for spec in loaded.subsample.values()} <= made
-    assert {spec.rows for spec in loaded.intermediate.values()} == subsets
+    for spec in loaded.subsample.values():
+        read = {name for one in spec.subsets for name in one.rows}
+        read |= {name for names in spec.copies.values() for name in names}
+        assert read <= made
+        assert all(name.startswith(spec.reads) for name in read)
+    used = set()
+    for run in loaded.intermediate.values():
+        used |= {part.rows for part in run.parts}
+        used |= {part.validation for part in run.parts if part.validation in subsets}
+        assert all(part.validation in {*made, *subsets, None} for part in run.parts)
+        assert all(part.rows.startswith(run.rows) for part in run.parts)
+        assert run.watch in {*made, *subsets, f"{run.checkpoint}/tokenizer.json"}
+    assert used == subsets
     for target in loaded.targets.values():
         read = {target.train_rows, target.validation} - {None}
         read |= {str(paths.rows(Path(target.rows), one, target.split)) for one in target.languages}
+        read |= {name for one in target.before for name in (one.rows, one.validation) if name}
+        folder = Path(target.rows)
+        read |= {str(paths.rows(folder, one, "candidates")) for one in target.candidates}
         assert read <= made
+    for files in (loaded.check.training, loaded.check.selection, loaded.check.evaluation):
+        assert {name for names in files.values() for name in names} <= made
     folders = {
         str(pipeline.output(loaded, word, key))
         for word in ("pretrain", "intermediate")
@@ -77,24 +94,39 @@ def assert_fits(loaded: Params) -> None:
     }
 
 
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_parts_of_a_study_fit_for_each_task_of_the_hub(
-    on_hub: Callable[..., dict[str, Any]],
+    name: str, on_hub: Callable[..., dict[str, Any]], licensed: Path
 ) -> None:
     """A task whose split, language or training task is spelled wrongly fails here, not on a GPU."""
-    for name in TRAINED:
+    task = tasks.load(name)
+    study = on_hub() | {"intermediate": []}
+    study["training"]["select"] = "best"
+    study["aggregate"] = {"best_per_target": True}
+    if task.protocols:
+        spec = {"source_language": "en", "protocol": task.protocols[0]}
+        study["targets"] = {name: spec | ({"layer": 1} if task.kind != "classification" else {})}
+    if task.kind not in UNTAUGHT and task.train_languages:
+        few = {"sizes": ["all"], "seeds": [1]}
+        study["intermediate"] = [{"task": name, "languages": list(task.train_languages), **few}]
+    if task.kind == "mlm":
+        text = {"rows": 50, "corpora": [{"task": name, "languages": list(task.languages)}]}
+        study["intermediate"] = [{"seeds": [1], "mlm": text}]
+    loaded = Params.model_validate(compiled(study))
+    assert_fits(loaded)
+    assert not loaded.left_out
+    for spec in loaded.fetch.values():
+        assert spec.configs or spec.urls or spec.place
+
+
+def test_one_data_set_has_one_pin() -> None:
+    """Tasks that share a data set share its raw files, so they must agree on the commit."""
+    pins: dict[str, set[str | None]] = {}
+    for name in PUBLISHED:
         task = tasks.load(name)
-        study = on_hub()
-        spec = {"source_language": "en", "protocol": "", "training": {"select": "last"}}
-        if task.protocols:
-            study["targets"] = {name: spec | {"protocol": task.protocols[0]}}
-        trained = tasks.load(task.train_task or name)
-        study["intermediate"] = [
-            {"task": trained.name, "languages": [one], "sizes": ["all"], "seeds": [1]}
-            for one in trained.train_languages
-        ]
-        loaded = Params.model_validate(compiled(study))
-        assert_fits(loaded)
-        assert all(spec.configs or spec.urls for spec in loaded.fetch.values())
+        if task.splits:
+            pins.setdefault(task.dataset, set()).add(task.revision)
+    assert {name: found for name, found in pins.items() if len(found) > 1} == {}
 
 
 def grids() -> st.SearchStrategy[list[dict[str, Any]]]:
@@ -127,8 +159,9 @@ def test_a_new_size_or_seed_leaves_every_other_key_as_it_was(
     for word in ("fetch", "prepare", "intermediate", "transfer", "targets"):
         assert before[word].items() <= after[word].items(), word
     for key, spec in before["subsample"].items():
-        assert set(spec.pop("sizes")) <= set(after["subsample"][key].pop("sizes"))
-        assert spec == after["subsample"][key]
+        subsets = spec.pop("subsets")
+        assert all(subset in after["subsample"][key]["subsets"] for subset in subsets)
+        assert spec.items() <= after["subsample"][key].items()
     assert before["pretrain"] == after["pretrain"]
     assert len(after["transfer"]) > len(before["transfer"])
 
@@ -161,7 +194,8 @@ def test_best_weights_are_chosen_on_source_language_validation_rows(
     assert loaded.targets["world_paraphrase"].validation == (
         "data/prepare/small/targets/world_paraphrase/qaa.validation.parquet"
     )
-    chosen = {spec.validation for spec in loaded.intermediate.values()}
+    chosen = {spec.parts[0].validation for spec in loaded.intermediate.values()}
+    assert chosen == {spec.watch for spec in loaded.intermediate.values()}
     assert chosen == {"data/prepare/small/training/world_qa/qaa.validation.parquet"}
     assert_fits(loaded)
 

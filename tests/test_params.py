@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts import params, stages
+from xstilts import machine, params, stages, strict
 from xstilts.errors import UserError
-from xstilts.params import Machine, Params, Training
+from xstilts.machine import Machine
+from xstilts.params import Params, Training
 
 BUDGET = {"batch": 8, "learning_rate": 1e-3}
 
@@ -73,7 +74,7 @@ def test_params_survive_being_written_and_read(project: Path) -> None:
 @pytest.mark.parametrize("budget", [{}, {"epochs": 1, "steps": 1}, {"epochs": 0}, {"steps": -1}])
 def test_a_training_has_one_budget(budget: dict[str, float]) -> None:
     """Rows against steps is a question of the study: it must not be answered by an accident."""
-    assert "training: " in refusal(lambda: params.parse(Training, BUDGET | budget, "training", "m"))
+    assert "training: " in refusal(lambda: strict.parse(Training, BUDGET | budget, "training", "m"))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_training_has_one_budget(budget: dict[str, float]) -> None:
 def test_values_out_of_range_are_refused(name: str, value: Any) -> None:
     """Each of them would train something, and say nothing."""
     given = {**BUDGET, "epochs": 1, name: value}
-    message = refusal(lambda: params.parse(Training, given, "here", "mend"))
+    message = refusal(lambda: strict.parse(Training, given, "here", "mend"))
     assert message.startswith(f"here: {name}: ")
 
 
@@ -100,7 +101,7 @@ def test_a_key_given_twice_is_refused(project: Path) -> None:
     """YAML readers keep the last one and say nothing; a study with two `targets` loses one."""
     path = Path("studies/small.yaml")
     path.write_text(path.read_text() + "title: Another\n")
-    message = refusal(lambda: params.load_yaml(path, "mend"))
+    message = refusal(lambda: strict.load_yaml(path, "mend"))
     assert "'title'" in message
     assert "twice" in message
 
@@ -115,16 +116,16 @@ def test_a_file_of_another_form_is_refused(project: Path) -> None:
 def test_the_machine_is_optional_and_strict(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hardware has defaults; a misspelled key must not fall back to one of them."""
     monkeypatch.delenv("XSTILTS_PROCESSES", raising=False)
-    assert params.load_machine() == Machine()
+    assert machine.load_machine() == Machine()
     monkeypatch.setenv("XSTILTS_PROCESSES", "4")
-    assert params.load_machine() == Machine(processes=4)
+    assert machine.load_machine() == Machine(processes=4)
     Path("machine.yaml").write_text("zero: 3\n")
-    assert params.load_machine().zero == 3
+    assert machine.load_machine().zero == 3
     Path("machine.yaml").write_text("")
-    assert params.load_machine() == Machine()
+    assert machine.load_machine() == Machine()
     for text in ("gpus: 2", "zero: 4", "device: tpu", "processes: 0", "- 1"):
         Path("machine.yaml").write_text(text)
-        assert refusal(params.load_machine).startswith("machine.yaml: ")
+        assert refusal(machine.load_machine).startswith("machine.yaml: ")
 
 
 def test_a_number_of_processes_that_is_none_is_refused(
@@ -133,4 +134,4 @@ def test_a_number_of_processes_that_is_none_is_refused(
     """A job template that leaves it empty must not end in a traceback on every node."""
     for value in ("two", "0", ""):
         monkeypatch.setenv("XSTILTS_PROCESSES", value)
-        assert "XSTILTS_PROCESSES" in refusal(params.load_machine)
+        assert "XSTILTS_PROCESSES" in refusal(machine.load_machine)

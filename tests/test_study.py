@@ -32,13 +32,20 @@ def test_a_study_named_unlike_its_file_is_refused(project: Path) -> None:
         read_study("other")
 
 
-@pytest.mark.parametrize("name", ["Demo", "de mo", "de-mo", "1demo", "../demo", "de.mo", ""])
+@pytest.mark.parametrize(
+    "name", ["Demo", "de mo", "-demo", "demo-", "1demo", "../demo", "de.mo", ""]
+)
 def test_a_name_is_fit_for_paths_and_stage_names(
     name: str, study: dict[str, Any], save: Callable[..., None]
 ) -> None:
     """It becomes a folder, a part of DVC's stage names and an MLflow experiment."""
     with pytest.raises(ValueError, match="study"):
         Study.model_validate(study | {"study": name})
+
+
+def test_a_name_may_have_parts(study: dict[str, Any]) -> None:
+    """scaling-base is a smaller scaling."""
+    assert Study.model_validate(study | {"study": "scaling-base"}).study == "scaling-base"
 
 
 def test_a_published_checkpoint_is_pinned_by_a_commit(

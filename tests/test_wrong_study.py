@@ -73,6 +73,11 @@ WORLD_CASES = [
     ("data.source", "mirror", "small.yaml: data.source"),
     ("pretrain.hub", {"model": "org/name", "revision": "0" * 40}, "pretrain: .*exactly one"),
     ("pretrain.scratch", None, "pretrain: .*exactly one"),
+    ("pretrain.encoder", "xlmr-base", "pretrain: .*exactly one"),
+    ("allow_overlap", {"a > b": "why"}, "allow_overlap: 'a > b' names no training task and target"),
+    (f"{TARGET}.before", {"world_qa": {}}, "before: world_qa does not precede world_paraphrase"),
+    ("aggregate", {"best": True}, "small.yaml: aggregate.best: unknown key"),
+    ("targets.world_bitext.pooling", "max", "targets.world_bitext.pooling"),
 ]  # fmt: skip
 
 
@@ -113,6 +118,8 @@ HUB_CASES = [
     (f"{GRID}.sizes", [392_703], "intermediate.0.sizes: size 392703 is larger than the 392702"),
     ("data.source", "world", "needs `data.source: hub or mirror:<dir>`"),
     ("pretrain.hub.revision", "main", "pretrain.hub.revision"),
+    ("pretrain", {"encoder": "xlmr-huge"}, "pretrain: unknown encoder 'xlmr-huge': take one of"),
+    ("pretrain", {"encoder": "xlmr-base", "revision": "0" * 40}, "revision: unknown key"),
     ("targets.xnli.split", "nonsense", "targets.xnli.split"),
 ]
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import paths, tasks
+from xstilts.pins import Pins
 from xstilts.study import Study
+from xstilts.tasks.base import Split, Task
 
 TEXT = "text-"  # begins the key of a task prepared for its text alone, to pretrain on
 
@@ -14,12 +16,13 @@ TEXT = "text-"  # begins the key of a task prepared for its text alone, to pretr
 class Needs:
     """Splits and languages of tasks, as the compiler comes across them."""
 
-    def __init__(self, study: Study, of_targets: set[str]) -> None:
+    def __init__(self, study: Study, of_targets: set[str], pins: Pins) -> None:
         self.study = study
         self.of_targets = of_targets  # targets, and the tasks that they are trained on
-        self.splits: dict[str, dict[str, list[str]]] = {}  # key of prepare -> split -> languages
+        self.pins = pins
+        self.splits: dict[str, dict[Split, list[str]]] = {}  # key of prepare -> split -> languages
 
-    def add(self, key: str, split: str, language: str) -> Path:
+    def add(self, key: str, split: Split, language: str) -> Path:
         """Remember that a split is used in a language; give its path."""
         languages = self.splits.setdefault(key, {}).setdefault(split, [])
         if language not in languages:
@@ -41,27 +44,34 @@ class Needs:
         out: dict[str, Any] = {}
         for key, splits in self.splits.items():
             task = tasks.load(key.removeprefix(TEXT))
-            spec = out.setdefault(
-                paths.dataset_key(task.dataset),
-                {
-                    "source": self.study.data.source,
-                    "dataset": task.dataset,
-                    "revision": task.revision,
-                    "configs": {},
-                    "urls": {},
-                    "world": self.study.data.world,
-                },
-            )
+            spec = out.setdefault(paths.dataset_key(task.dataset), self._origin(task))
             for split, languages in splits.items():
                 for language in languages:
-                    if split in task.urls:
-                        spec["urls"] |= task.urls[split]  # type: ignore[index]
-                        continue
-                    config, source_split = task.source(language, split)  # type: ignore[arg-type]
-                    wanted = spec["configs"].setdefault(config, [])
-                    if source_split not in wanted:
-                        wanted.append(source_split)
+                    self._files(spec, task, split, language)
         return out
+
+    def _origin(self, task: Task) -> dict[str, Any]:
+        """Where a data set comes from, before it is said which of its files are wanted."""
+        return {
+            "source": "folder" if task.place else self.study.data.source,
+            "dataset": task.dataset,
+            "revision": task.revision or self.pins.dataset(task.dataset),
+            "configs": {},
+            "urls": {},
+            "place": f"${task.place}" if task.place else None,
+            "world": self.study.data.world,
+        }
+
+    def _files(self, spec: dict[str, Any], task: Task, split: Split, language: str) -> None:
+        """Add the files of one split and language to what is fetched."""
+        if split in task.urls:
+            for url, sha256 in task.addresses(language, split).items():
+                spec["urls"][url] = sha256 or self.pins.url(url)
+        elif not task.place:
+            config, source_split = task.source(language, split)
+            wanted = spec["configs"].setdefault(config, [])
+            if source_split not in wanted:
+                wanted.append(source_split)
 
     def prepare(self) -> dict[str, Any]:
         """Tasks whose rows are used, with the languages of each split."""

@@ -1,29 +1,29 @@
-"""Typed view of params.yaml and machine.yaml: an unknown or missing key is one clear error.
+"""Typed view of params.yaml: an unknown or missing key is one clear error.
 
-params.yaml is science: compiled from a study file, tracked by DVC, a section per stage word.
-machine.yaml is hardware: optional, untracked, and it never decides a result.
+params.yaml is science: compiled from a study file, tracked by DVC, a section per stage word. What
+belongs to the hardware is in machine.yaml (machine.py).
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from xstilts import paths
-from xstilts.errors import UserError
+from xstilts.strict import Strict, load_yaml, parse
 
 Size = int | Literal["all"]
-M = TypeVar("M", bound="Strict")
+Method = Literal["single", "shuffled", "multi", "mlm"]
 
 
-class Strict(BaseModel):
-    """A model that refuses keys it does not know."""
+class Adapter(Strict):
+    """Low-rank adapters (LoRA, by peft) trained while the encoder itself stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    rank: int = Field(8, gt=0)
+    alpha: int = Field(16, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    modules: list[str] = Field(default_factory=lambda: ["query", "value"], min_length=1)
 
 
 class Training(Strict):
@@ -33,6 +33,7 @@ class Training(Strict):
     steps: int | None = Field(None, gt=0)
     batch: int = Field(gt=0)  # examples per update over all processes
     learning_rate: float = Field(gt=0)
+    sweep: list[float] = Field(default_factory=list)  # rates to try; validation rows choose
     warmup: float = Field(0.1, ge=0, lt=1)  # part of all steps, linear; then linear decay to 0
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)  # global gradient norm
@@ -40,7 +41,10 @@ class Training(Strict):
     mask: float = Field(0.15, gt=0, lt=1)  # part of the tokens to be predicted (mlm)
     max_length: int = Field(128, gt=3)  # tokens, special ones included
     stride: int = Field(128, gt=0)  # tokens shared by two windows of a long document (span)
+    negatives: int = Field(4, gt=1)  # queries that share their candidates (ranking)
     precision: Literal["fp32", "bf16"] = "fp32"
+    layers: Literal["last", "attention"] = "last"  # what the head reads: arXiv 2205.08497
+    adapter: Adapter | None = None  # None: all weights are trained
     select: Literal["last", "best"] = "last"  # best: on source-language validation rows only
     evaluate_every: int = Field(1000, gt=0)  # steps between two evaluations (select: best)
     evaluate_rows: int = Field(500, gt=0)
@@ -53,15 +57,21 @@ class Training(Strict):
             raise ValueError("give exactly one of `epochs` and `steps`")
         return self
 
+    @property
+    def validated(self) -> bool:
+        """Whether validation rows decide anything."""
+        return self.select == "best" or bool(self.sweep)
+
 
 class Fetch(Strict):
     """A pinned data set and where it comes from."""
 
-    source: str  # hub | mirror:<dir> | world
+    source: str  # hub | mirror:<dir> | world | folder (a licensed set in the user's own `place`)
     dataset: str
     revision: str | None
     configs: dict[str, list[str]] = Field(default_factory=dict)  # hub config -> the hub's splits
-    urls: dict[str, str] = Field(default_factory=dict)  # url -> sha256
+    urls: dict[str, str | None] = Field(default_factory=dict)  # url -> sha256; None: not pinned
+    place: str | None = None  # source folder: "$XSTILTS_CCG"
     world: dict[str, Any] | None = None
 
 
@@ -75,14 +85,32 @@ class Prepare(Strict):
     splits: dict[str, list[str]]  # split -> languages
 
 
-class Subsample(Strict):
-    """Nested seeded subsets of one task's training rows in one language."""
+class Check(Strict):
+    """The leak check: no training row may be an evaluation row, unless the study says why."""
 
+    allow: dict[str, str]  # "<training task> > <target>" -> why it is allowed
+    training: dict[str, list[str]]  # task -> prepared files that something is trained on
+    selection: dict[str, list[str]]  # task -> prepared files that choose a model or a rate
+    evaluation: dict[str, list[str]]  # target -> prepared files that are scored
+
+
+class Subset(Strict):
+    """One file of rows: a head of the seeded order of one or more prepared files, joined."""
+
+    out: str  # file name without its suffix
     task: str
-    language: str
+    rows: list[str]  # prepared files, in order
+    size: Size
+    smoothing: float | None = Field(None, gt=0, le=1)  # shares ~ rows^smoothing of the files
+
+
+class Subsample(Strict):
+    """Seeded, nested subsets; `copies` are validation rows that travel with them."""
+
     seed: int
-    rows: str
-    sizes: list[Size]
+    reads: str  # what DVC watches: the prepared file, or where there are several their folder
+    subsets: list[Subset] = Field(min_length=1)
+    copies: dict[str, list[str]] = Field(default_factory=dict)  # file name -> prepared files
 
 
 class Architecture(Strict):
@@ -128,21 +156,52 @@ class Pretrain(Strict):
     seed: int = 1
 
 
-class Intermediate(Strict):
-    """Phase ii: one intermediate task, one language, one size, one seed."""
+class Part(Strict):
+    """What a model learns from one task: rows, the head for them, and their share of updates."""
 
-    method: Literal["single", "shuffled"]
     task: str
-    kind: str
+    kind: str  # of the head and loss; mlm reads any kind's rows as text
+    rows_kind: str  # of the rows on disk
     labels: list[str]
-    language: str
-    size: Size
-    seed: int
-    rows: str  # the subset
-    validation: str | None  # source-language rows for `select: best`
-    watch: str  # what DVC watches for them: these rows, or where there are none the tokenizer
     metric: str
+    language: str  # of the validation rows
+    rows: str  # parquet
+    validation: str | None = None  # parquet; for `select: best` and sweeps
+    max_length: int = Field(gt=3)
+    stride: int = Field(gt=0)
+    share: float | None = Field(None, gt=0, lt=1)  # fixed share of the updates (mlm)
+
+
+class Mixing(Strict):
+    """Updates per task ~ min(rows, cap) ** (1 / temperature): Raffel et al. 2020, section 3.5.2."""
+
+    cap: int | None = Field(131_072, gt=0)  # 2^17, as recalled of Phang et al. 2020
+    temperature: float = Field(1.0, ge=1)
+
+
+class Intermediate(Strict):
+    """Phase ii: one task or a mix, one language, one size, one seed."""
+
+    method: Method
+    variant: str = ""  # what is unlike the study's own training: steps, adapter ...
+    task: str  # a task, or the name of a mix
+    language: str
+    size: Size  # rows of the task; in a mix of each task, at most
+    seed: int
+    rows: str  # what DVC watches: the subset, or the mix's folder
+    watch: str  # what DVC watches for validation: these rows, or where there are none the tokenizer
+    parts: list[Part] = Field(min_length=1)
+    mixing: Mixing | None = None
     checkpoint: str
+    training: Training
+
+
+class Before(Strict):
+    """A training that precedes a target's own under the same head: Social IQa before COPA."""
+
+    task: str
+    rows: str
+    validation: str | None
     training: Training
 
 
@@ -159,11 +218,15 @@ class Target(Strict):
     split: str
     languages: list[str]
     source_language: str
+    before: list[Before] = Field(default_factory=list)
     train_rows: str | None  # parquet; None: scored without fine-tuning
     train_limit: int | None
-    validation: str | None
+    validation: str | None  # source-language rows, for selection of any sort
     training: Training | None
     layer: int = -1  # retrieval: index into hidden_states, 0 = embeddings
+    pooling: Literal["mean", "cls"] = "mean"  # retrieval
+    similarity: Literal["cosine", "margin"] = "cosine"  # retrieval of translations
+    candidates: list[str] = Field(default_factory=list)  # ranking: languages of the pool
     batch: int = 64  # examples per forward pass when scoring
     max_length: int = 128
 
@@ -171,7 +234,8 @@ class Target(Strict):
 class Transfer(Strict):
     """One checkpoint through all targets."""
 
-    method: Literal["none", "single", "shuffled"]
+    method: Literal["none"] | Method
+    variant: str = ""
     task: str
     source_language: str
     size: Size
@@ -181,11 +245,12 @@ class Transfer(Strict):
 
 
 class Aggregate(Strict):
-    """How intervals are made."""
+    """How intervals are made, and what is chosen."""
 
     resamples: int = Field(1000, gt=0)
     seed: int = 1
     confidence: float = Field(0.95, gt=0.5, lt=1)
+    best_per_target: bool = False  # a row `best`: per target the setting best on validation rows
 
 
 class Report(Strict):
@@ -200,8 +265,10 @@ class Params(Strict):
     """The whole of params.yaml."""
 
     study: str
+    left_out: dict[str, str] = Field(default_factory=dict)  # what cannot run -> why and the mend
     fetch: dict[str, Fetch]
     prepare: dict[str, Prepare]
+    check: Check
     subsample: dict[str, Subsample]
     pretrain: Pretrain
     intermediate: dict[str, Intermediate]
@@ -211,74 +278,7 @@ class Params(Strict):
     report: Report
 
 
-class Machine(Strict):
-    """Hardware: what may differ from place to place without changing what is computed."""
-
-    processes: int = Field(1, gt=0)  # data-parallel workers, one per GPU
-    zero: Literal[0, 1, 2, 3] = 1  # DeepSpeed ZeRO stage
-    micro_batch: int = Field(32, gt=0)  # examples per forward pass and process
-    threads: int = Field(2, gt=0)  # per process, on the CPU; fixed, as it decides the last bits
-    save_seconds: float = Field(60, gt=0)  # between two resumable states
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-
-def describe(error: ValidationError) -> str:
-    """Say where a pydantic error is and what it is, in one line."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "top level"
-    problem = {"extra_forbidden": "unknown key", "missing": "key is missing"}.get(
-        first["type"], first["msg"].removeprefix("Value error, ")
-    )
-    more = len(error.errors()) - 1
-    return f"{place}: {problem}" + (f" (and {more} more)" if more else "")
-
-
-def parse(model: type[M], value: Any, source: Path | str, mend: str) -> M:
-    """Validate a value.
-
-    Raises:
-        UserError: a key is unknown, missing or of the wrong type.
-    """
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise UserError(f"{source}: {describe(error)}. Mend: {mend}") from error
-
-
-class _Loader(yaml.CSafeLoader):
-    """Refuses a key that occurs twice, of which YAML readers keep the last."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                wrong = f"the key {key.value!r} occurs twice"
-                raise yaml.constructor.ConstructorError(problem=wrong, problem_mark=key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-def load_yaml(path: Path, mend: str) -> Any:
-    """Read a YAML file; a missing or broken one is a UserError."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing. Mend: {mend}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is no valid YAML ({reason}). Mend: {mend}") from error
-
-
 def load() -> Params:
     """params.yaml of the working folder, typed."""
     mend = "compile it with `xstilts study use NAME`"
     return parse(Params, load_yaml(paths.PARAMS, mend), paths.PARAMS, mend)
-
-
-def load_machine() -> Machine:
-    """machine.yaml of the working folder, or what fits this machine."""
-    if not paths.MACHINE.exists():
-        given = {"processes": os.environ.get("XSTILTS_PROCESSES", "1")}
-        return parse(Machine, given, "XSTILTS_PROCESSES", "set it to a whole number above 0")
-    mend = "see machine.example.yaml for the keys"
-    return parse(Machine, load_yaml(paths.MACHINE, mend) or {}, paths.MACHINE, mend)

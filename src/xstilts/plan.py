@@ -12,19 +12,20 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from xstilts import files, params, paths, stages
+from xstilts import files, params, paths, pins, stages
 from xstilts.compiler import compile_study
 from xstilts.errors import UserError
 from xstilts.params import Params
 from xstilts.study import read_study
 
+LOCK = Path("dvc.lock")
 HEAD = "# Compiled from {source} by `xstilts study use {name}`; edit that file, not this one.\n"
 
 
 def compiled(name: str) -> str:
     """The text of params.yaml for a study."""
     source = paths.study_file(name)
-    content = compile_study(read_study(name), source)
+    content = compile_study(read_study(name), source, pins.load())
     body = yaml.dump(content, Dumper=_NoAliases, sort_keys=False, allow_unicode=True, width=100)
     return HEAD.format(source=source, name=name) + body
 
@@ -83,21 +84,36 @@ def needs(loaded: Params, word: str, key: str) -> list[str]:
     made = {spec.out: f"prepare@{name}" for name, spec in loaded.prepare.items()}
     if word == "prepare":
         return [f"fetch@{Path(loaded.prepare[key].fetched).name}"]
+    if word == "check":
+        return list(made.values())
     if word == "subsample":
-        return [made[str(Path(loaded.subsample[key].rows).parent)]]
+        folder = str(Path(loaded.subsample[key].reads).parent)
+        return [made[folder]] if folder in made else list(made.values())
     if word == "pretrain":
         return [made[corpus.rows] for corpus in loaded.pretrain.corpora]
     if word == "intermediate":
         spec = loaded.intermediate[key]
-        chosen = [made[str(Path(spec.validation).parent)]] if spec.validation else []
-        return [f"subsample@{Path(spec.rows).parent.name}", "pretrain", *chosen]
+        folder = str(Path(spec.watch).parent)
+        chosen = [made[folder]] if folder in made else []
+        return [f"subsample@{_subset(loaded, spec.rows)}", "pretrain", "check", *chosen]
     if word == "transfer":
         targets = [made[spec.out] for spec in loaded.prepare.values() if spec.role == "targets"]
         trained = [f"intermediate@{key}"] if key in loaded.intermediate else []
-        return [*targets, *trained, "pretrain"]
+        return [*targets, *trained, "pretrain", "check"]
     if word == "aggregate":
         return [f"transfer@{name}" for name in loaded.transfer]
-    return ["aggregate"] if word == "report" else []
+    return ["aggregate", "check"] if word == "report" else []
+
+
+def every_stage(loaded: Params) -> list[str]:
+    """All stages, as DVC names them, in the order of the flow."""
+    return [stage_name(loaded, word, key) for word in stages.WORDS for key in keys(loaded, word)]
+
+
+def _subset(loaded: Params, rows: str) -> str:
+    """The key of `subsample` whose file or folder a run reads."""
+    path = Path(rows)
+    return path.name if path.name in loaded.subsample else path.parent.name
 
 
 def to_run(loaded: Params, changed: set[str]) -> set[str]:
@@ -129,68 +145,31 @@ def changed_stages() -> set[str]:
     return set(json.loads(asked.stdout))
 
 
-def show_plan() -> None:
-    """Print stages with counts, then the runs with their state."""
+def ever_run(study: str) -> bool:
+    """Whether dvc.lock holds any stage of a study."""
+    if not LOCK.exists():
+        return False
+    try:
+        locked = yaml.load(LOCK.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
+        found = [stage.get("params", {}) for stage in locked.get("stages", {}).values()]
+    except (yaml.YAMLError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{LOCK} is no valid YAML ({reason}). Mend: take it from git") from error
+    return any(one.get(str(paths.PARAMS), {}).get("study") == study for one in found)
+
+
+def show_plan(flops: float | None = None) -> None:
+    """Print stages with counts, runs with their state, costs, and what stands in the way.
+
+    Args:
+        flops: sustained operations a second of one GPU, for the hours.
+
+    Raises:
+        UserError: params.yaml or dvc.lock cannot be read; DVC is not there.
+    """
+    from xstilts import overview  # late: it reads this module
+
     loaded = params.load()
-    pending = to_run(loaded, changed_stages())
-    console = Console()
-    report = loaded.report
-    console.print(f"[bold]{loaded.study}[/]: {report.title}", highlight=False)
-    console.print(f"source {report.source}; {_base(loaded)}", highlight=False)
-    table = Table("stage", "all", "done", "would run", box=None, padding=(0, 2))
-    for word in stages.WORDS:
-        names = {stage_name(loaded, word, key) for key in keys(loaded, word)}
-        todo = len(names & pending)
-        table.add_row(word, str(len(names)), str(len(names) - todo), str(todo))
-    console.print(table)
-    console.print(_runs(loaded, pending))
-    console.print(_targets(loaded))
-    total, todo = cells(loaded), _cells_to_run(loaded, pending)
-    console.print(
-        f"{len(loaded.transfer)} runs, {total} cells (run x target x language): "
-        f"{total - todo} done, {todo} to run with `dvc repro`.",
-        highlight=False,
-    )
-
-
-def _base(loaded: Params) -> str:
-    """One line on phase i."""
-    spec = loaded.pretrain
-    if spec.architecture is None:
-        return f"model {spec.model} at {spec.revision}"
-    shape = spec.architecture
-    return f"model: XLM-R from scratch, {shape.layers} layers x {shape.hidden}"
-
-
-def _runs(loaded: Params, pending: set[str]) -> Table:
-    """A row per run: what it is and what of it is done."""
-    table = Table(box=None, padding=(0, 2))
-    table.add_column("run", no_wrap=True)  # ids are there to be copied
-    for name in ("method", "rows", "seed", "intermediate", "transfer"):
-        table.add_column(name)
-    for run, spec in loaded.transfer.items():
-        second = "-"
-        if run in loaded.intermediate:
-            second = "to run" if f"intermediate@{run}" in pending else "done"
-        third = "to run" if f"transfer@{run}" in pending else "done"
-        table.add_row(run, spec.method, str(spec.size), str(spec.seed), second, third)
-    return table
-
-
-def _targets(loaded: Params) -> Table:
-    """A row per target: where it is trained and scored."""
-    table = Table("target", "kind", "trained in", "scored in", "protocol", box=None, padding=(0, 2))
-    for name, spec in loaded.targets.items():
-        trained = spec.source_language if spec.training else "(not trained)"
-        table.add_row(name, spec.kind, trained, " ".join(spec.languages), spec.protocol)
-    return table
-
-
-def _cells_to_run(loaded: Params, pending: set[str]) -> int:
-    """Cells of the runs that are not done."""
-    return sum(
-        len(loaded.targets[target].languages)
-        for run, spec in loaded.transfer.items()
-        if f"transfer@{run}" in pending
-        for target in spec.targets
-    )
+    # `dvc status` reads every stage, which takes long where there are hundreds of them to run
+    changed = changed_stages() if ever_run(loaded.study) else set(every_stage(loaded))
+    overview.show(loaded, to_run(loaded, changed), flops)
