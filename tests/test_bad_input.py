@@ -141,7 +141,6 @@ CASES = [
         "XSTILTS_PROCESSES: processes: ",
         {"XSTILTS_PROCESSES": "two"},
     ),
-    Case("no DVC project", lambda: None, "plan", "`dvc status` failed"),
     Case("no scores", lambda: None, "scores", "results/aggregate/small"),
     Case("no runs", lambda: None, "aggregate", "runs without results: none-s1, world_qa-qaa-10"),
     Case("no aggregate", lambda: None, "report", "results/aggregate/small"),

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.params import Machine, Training
+from xstilts.machine import Machine
+from xstilts.params import Training
 
 MEETING = "XSTILTS_MEETING"  # the file where the workers of one stage find each other
 
@@ -23,6 +24,24 @@ MEETING = "XSTILTS_MEETING"  # the file where the workers of one stage find each
 def rank() -> int:
     """This worker's number; 0 is the one that logs and writes."""
     return int(os.environ.get("RANK", "0"))
+
+
+def is_worker() -> bool:
+    """Whether this process was started by `run_workers`."""
+    return MEETING in os.environ
+
+
+def tell(message: str) -> None:
+    """Print one line for people; of several workers that fail, the first one's alone.
+
+    Not worker 0's: a disk may be full, or a GPU broken, for another one only.
+    """
+    if is_worker():
+        try:
+            Path(f"{os.environ[MEETING]}.told").touch(exist_ok=False)
+        except OSError:
+            return
+    print(f"xstilts: {message}", file=sys.stderr, flush=True)
 
 
 def share_of(training: Training, processes: int) -> int:
@@ -40,18 +59,27 @@ def share_of(training: Training, processes: int) -> int:
     return share
 
 
-def relaunch(machine: Machine, arguments: list[str]) -> None:
-    """Run the command in `processes` workers and exit as they do, unless we are one of them."""
-    if machine.processes > 1 and MEETING not in os.environ:
-        sys.exit(run_workers(machine.processes, [sys.executable, "-m", "xstilts", *arguments]))
+def relaunch(machine: Machine, arguments: list[str], lock: int) -> None:
+    """Run the command in `processes` workers and exit as they do, where more than one is wanted.
+
+    Args:
+        lock: a file descriptor that workers inherit, so that a lock outlives a killed parent.
+    """
+    if machine.processes > 1:
+        command = [sys.executable, "-m", "xstilts", *arguments]
+        sys.exit(run_workers(machine.processes, command, (lock,)))
 
 
-def run_workers(count: int, command: list[str]) -> int:
+def run_workers(count: int, command: list[str], inherited: tuple[int, ...] = ()) -> int:
     """Start `count` workers; the exit code of the first that fails (the others are ended), or 0."""
     with tempfile.TemporaryDirectory(prefix="xstilts-") as folder:
         common = {**os.environ, "WORLD_SIZE": str(count), MEETING: str(Path(folder) / "store")}
         workers = [
-            subprocess.Popen(command, env={**common, "RANK": str(i), "LOCAL_RANK": str(i)})
+            subprocess.Popen(
+                command,
+                env={**common, "RANK": str(i), "LOCAL_RANK": str(i)},
+                pass_fds=inherited,
+            )
             for i in range(count)
         ]
 

@@ -1,4 +1,4 @@
-"""Run one stage, as the CLI and so `dvc repro` do: tracked, timed, in the processes asked for."""
+"""Run one stage, as the CLI and so `dvc repro` do: alone, tracked, timed, in so many processes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from xstilts import params, paths, provenance, stages, tracking
-from xstilts.errors import UserError
-from xstilts.launch import rank, relaunch, share_of
+from xstilts import determinism, params, paths, provenance, stages, tracking
+from xstilts import machine as machines
+from xstilts.errors import UserError, disk
+from xstilts.launch import is_worker, rank, relaunch, share_of
+from xstilts.lock import held
+from xstilts.machine import Machine
 from xstilts.observe import Observe
 from xstilts.params import Params
 from xstilts.report import runs_page
@@ -19,22 +22,36 @@ def run_stage(word: str, key: str | None = None) -> None:
     """Run a stage of the compiled study.
 
     Raises:
-        UserError: no such key, or what the stage itself refuses.
+        UserError: no such key, what the stage itself refuses, a full disk, or it is being run.
     """
-    loaded, machine = params.load(), params.load_machine()
+    loaded, machine = params.load(), machines.load_machine()
     arguments = [word] if key is None else [word, key]
     key = loaded.study if key is None else key
     spec = _spec(loaded, word, key)
     if word in stages.TRAINED:
+        determinism.prepare(machine)  # before anything imports torch
         _check_share(loaded, word, key, machine.processes)
-        relaunch(machine, arguments)
-    first = rank() == 0
+    if is_worker():  # whoever started it holds the lock
+        _run(loaded, machine, word, key, spec)
+        return
+    with held(output(loaded, word, key), " ".join(arguments)) as lock:
+        if word in stages.TRAINED:
+            relaunch(machine, arguments, lock)
+        _run(loaded, machine, word, key, spec)
+
+
+def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, Any]) -> None:
+    """Run a stage in this process, and record how."""
+    first, folder = rank() == 0, output(loaded, word, key)
     stage = importlib.import_module(f"xstilts.stages.{word}")
     began, clock = time.time(), time.monotonic()
-    with tracking.track(word, key, loaded.study, spec, enabled=first) as tracker:
+    with (
+        tracking.track(word, key, loaded.study, spec, enabled=first) as tracker,
+        disk(folder),
+    ):
         record = stage.run(loaded, key, Observe(tracker.log, quiet=not first))
         if first:
-            run_id = tracker.finish(record, output(loaded, word, key))
+            run_id = tracker.finish(record, folder)
             seconds = time.monotonic() - clock
             hardware = machine.model_dump()
             provenance.write(loaded.study, word, key, began, seconds, run_id, hardware)
@@ -70,6 +87,7 @@ def output(loaded: Params, word: str, key: str) -> Path:
     by_word = {
         "fetch": lambda: Path("data/fetch") / key,
         "prepare": lambda: Path(loaded.prepare[key].out),
+        "check": lambda: paths.check_record(study),
         "subsample": lambda: paths.subsampled(study, key),
         "pretrain": lambda: paths.pretrained(study),
         "intermediate": lambda: paths.intermediate(study, key),
