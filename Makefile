@@ -9,7 +9,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
 STAMP := .venv/installed
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo mirror test test-all lint ui clean
+.PHONY: help install demo mirror test test-all crashtest doctor lint ui clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -32,6 +32,7 @@ demo: install ## Run the demo study, about 9 minutes on 2 cores
 	xstilts study use demo
 	dvc repro
 	@xstilts scores
+	@xstilts verify || [ $$? -eq 1 ]
 	@xstilts where
 
 mirror: install ## Run the study on real rows, from the mirror at XSTILTS_MIRROR
@@ -41,10 +42,16 @@ mirror: install ## Run the study on real rows, from the mirror at XSTILTS_MIRROR
 	@xstilts where
 
 test: install ## Run the fast tests
-	pytest -m 'not slow'
+	pytest -m 'not slow and not crash'
 
-test-all: install ## Run all tests
-	pytest
+test-all: install ## Run all tests but those that kill
+	pytest -m 'not crash'
+
+crashtest: install ## Kill a small study at 26 moments; it must end with the same bytes (15 minutes)
+	pytest -m crash -s
+
+doctor: install ## Look at the machine and all places that the study in use needs
+	xstilts doctor
 
 lint: install ## Check style and types
 	ruff check .

@@ -9,7 +9,7 @@ Versions already in requirements.lock stay, unless pyproject.toml changed them o
 torch is published twice under one version: a CPU build, and a CUDA build that wants NVIDIA's
 libraries. So each has a lock of its own, and requirements.lock holds all the rest. One torch with
 the hashes of both does not work: pip then takes the CUDA build, even with a CPU wheel at hand.
-What the CUDA build wants is asked of pip: 3 GB of traffic where an index offers wheels only whole.
+What the CUDA build wants is asked of pip, when torch's version has changed.
 """
 
 from __future__ import annotations
@@ -53,8 +53,7 @@ def main() -> None:
     sha256 = hashlib.sha256(wheels[-1].read_bytes()).hexdigest()
     version = wheels[-1].name.split("-")[1].removesuffix("+cpu")
     text = compiled(folder, upgrade="--upgrade" in sys.argv)
-    packages = resolved(f"torch==={version}")  # === leaves the build +cpu out
-    write(text, version, sha256, {p["metadata"]["name"].lower(): p for p in packages})
+    write(text, version, sha256, cuda_pins(version))
 
 
 def compiled(wheels: Path, upgrade: bool) -> str:
@@ -68,6 +67,23 @@ def compiled(wheels: Path, upgrade: bool) -> str:
         return out.read_text()
 
 
+def cuda_pins(version: str) -> dict[str, str]:
+    """Package -> its pin, for the CUDA build; those of the last lock where torch is the same.
+
+    Asking anew costs 3 GB of traffic where an index offers wheels only whole.
+    """
+    if CUDA.exists() and f"\ntorch=={version} " in CUDA.read_text():
+        texts = re.findall(r"^[\w.-]+==.*\n(?:    .*\n)+", CUDA.read_text(), flags=re.M)
+        return {text.partition("==")[0]: text for text in texts}
+    packages = resolved(f"torch==={version}")  # === leaves the build +cpu out
+    return {
+        package["metadata"]["name"].lower(): pin(
+            package["metadata"]["name"].lower(), package["metadata"]["version"], digest(package)
+        )
+        for package in packages
+    }
+
+
 def resolved(requirement: str) -> list[dict[str, Any]]:
     """What pip would install for a requirement here, with the files' hashes."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--report=-"]
@@ -77,7 +93,7 @@ def resolved(requirement: str) -> list[dict[str, Any]]:
     return packages
 
 
-def write(text: str, version: str, cpu_sha256: str, cuda: dict[str, dict[str, Any]]) -> None:
+def write(text: str, version: str, cpu_sha256: str, cuda: dict[str, str]) -> None:
     """Take torch out of pip-compile's lock; each build of it goes with what only it needs."""
     text, count = re.subn(r"^torch==.*\n(?:    .*\n)+", "", text, flags=re.M)
     if count != 1:
@@ -86,11 +102,7 @@ def write(text: str, version: str, cpu_sha256: str, cuda: dict[str, dict[str, An
     cpu = pin("torch", f"{version}+cpu", cpu_sha256)
     CPU.write_text(HEAD.format(what="torch's CPU build", build="cpu") + cpu)
     known = {name.lower() for name in re.findall(r"^([\w.-]+)==", text, flags=re.M)}
-    pins = [
-        pin(name, package["metadata"]["version"], digest(package))
-        for name, package in sorted(cuda.items())
-        if name.replace("_", "-") not in known
-    ]
+    pins = [cuda[name] for name in sorted(cuda) if name.replace("_", "-") not in known]
     what = "torch's CUDA build and what only it needs"
     CUDA.write_text(HEAD.format(what=what, build="cuda") + "".join(pins))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts import cli, params, paths, pipeline, plan, record, stages, tasks, tracking
+from xstilts import cli, paths, pipeline, plan, record, stages, strict, tasks, tracking
 from xstilts.params import Params
 
 CODE = "src/xstilts/"
@@ -31,7 +31,7 @@ def resolve(root: Path, text: str, folder: Path) -> tuple[Params, dict[str, Any]
     folder.mkdir(exist_ok=True)
     (folder / "dvc.yaml").write_text((root / "dvc.yaml").read_text(encoding="utf-8"))
     (folder / "params.yaml").write_text(text, encoding="utf-8")
-    loaded = params.parse(Params, yaml.safe_load(text), "params.yaml", "mend")
+    loaded = strict.parse(Params, yaml.safe_load(text), "params.yaml", "mend")
     with Repo.init(str(folder), no_scm=True) as repo:
         graph = repo.index.graph
         found = {
@@ -133,6 +133,9 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
             expected = {pipeline.output(loaded, word, key)}
             if word == "prepare":
                 expected.add(paths.statistics(loaded.study, key))
+            if word == "check":
+                expected |= {paths.checked(loaded.study)}
+                expected.add(paths.statistics(loaded.study, "overlap"))
             if word == "aggregate":
                 expected.add(paths.metrics_file(loaded.study))
             stage = found[plan.stage_name(loaded, word, key)]
@@ -150,6 +153,7 @@ def test_data_deps_are_the_files_that_a_stage_reads(
     study, base = loaded.study, paths.pretrained(loaded.study)
     targets = paths.prepared(study, "targets", "x").parent
     subset = paths.subset(study, "world_qa-qaa-s1", 40)
+    verdict = paths.checked(study)
     expected = {
         "prepare@world_qa": {paths.fetched("world/facts")},
         "prepare@text-world_text": {paths.fetched("world/facts")},
@@ -157,13 +161,17 @@ def test_data_deps_are_the_files_that_a_stage_reads(
             paths.rows(paths.prepared(study, "training", "world_qa"), "qaa", "train")
         },
         "pretrain": {paths.prepared(study, "pretraining", "x").parent},
-        "intermediate@world_qa-qaa-40-s1": {subset, base, base / "tokenizer.json"},
-        "transfer@none-s1": {base, base / "tokenizer.json", targets},
+        "intermediate@world_qa-qaa-40-s1": {subset, base, base / "tokenizer.json", verdict},
+        "transfer@none-s1": {base, base / "tokenizer.json", targets, verdict},
         "transfer@world_qa-qaa-40-s1": {
-            *(paths.intermediate(study, "world_qa-qaa-40-s1"), base / "tokenizer.json", targets)
+            *(paths.intermediate(study, "world_qa-qaa-40-s1"), base / "tokenizer.json"),
+            *(targets, verdict),
         },
         "aggregate": {paths.transferred(study, "x").parent},
-        "report": {paths.aggregated(study)},
+        "report": {
+            *(paths.aggregated(study), paths.statistics(study, "overlap"), Path("references.yaml"))
+        },
+        "check": {targets.parent},
     }
     for name, deps in expected.items():
         data = {Path(dep) for dep in found[name]["deps"] if not dep.startswith(CODE)}
@@ -182,7 +190,7 @@ def test_the_rows_that_choose_the_best_weights_are_watched(
     compiled = compile_study(Study.model_validate(best), "small")
     loaded, found = resolve(root, yaml.safe_dump(compiled), tmp_path)
     for key, spec in loaded.intermediate.items():
-        assert spec.validation in found[f"intermediate@{key}"]["deps"]
+        assert spec.parts[0].validation in found[f"intermediate@{key}"]["deps"]
 
 
 def test_the_plan_knows_the_graph_that_dvc_runs(resolved: tuple[Params, dict[str, Any]]) -> None:
@@ -201,7 +209,12 @@ def test_params_that_a_stage_tracks_are_its_own(root: Path) -> None:
     for word, stage in declared(root).items():
         own = word if word in stages.SINGLE else f"{word}.${{key}}"
         assert own in stage["params"]
-        others = {"transfer": {"study", "targets"}, "aggregate": {"study", "transfer", "targets"}}
+        others = {
+            "check": {"study", "subsample", "targets"},
+            "transfer": {"study", "targets"},
+            "report": {"study", "left_out"},
+            "aggregate": {"study", "transfer", "targets"},
+        }
         assert set(stage["params"]) - {own} <= others.get(word, {"study"})
 
 

@@ -85,7 +85,7 @@ def test_equal_work_gives_equal_bytes(prepared: Path) -> None:
     """A time, a host or an unsorted set in it would make every dvc.lock differ."""
     loaded = params.load()
     spec = loaded.subsample["world_qa-qaa-s1"]
-    inputs = [Path(spec.rows), Path("params.yaml"), Path(spec.rows)]
+    inputs = [Path(spec.subsets[0].rows[0]), Path("params.yaml"), Path(spec.subsets[0].rows[0])]
     for number, given in enumerate((inputs, inputs[::-1])):
         made = record.make(loaded, "subsample", "k", spec, given, {"rows": 1.0})
         files.write_json(Path(f"{number}.json"), made)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,13 +25,16 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 study_app = typer.Typer(help="Choose the study.", no_args_is_help=True)
+track_app = typer.Typer(help="Keep the MLflow store complete.", no_args_is_help=True)
 app.add_typer(study_app, name="study")
+app.add_typer(track_app, name="track")
 
 Key = Annotated[str, typer.Argument(help="A key of the stage's section in params.yaml.")]
 Name = Annotated[str, typer.Argument(help="A file of studies/, without .yaml.")]
 PURPOSE = {
     "fetch": "Bring the raw files of a pinned data set.",
     "prepare": "Turn a task's raw rows into the schema of its kind; statistics and leak check.",
+    "check": "Refuse training rows that are evaluation rows, unless the study says why.",
     "subsample": "Make the nested, seeded subsets of a task's training rows.",
     "pretrain": "Phase i: import a pinned checkpoint, or train a small one from scratch.",
     "intermediate": "Phase ii: train on one intermediate task.",
@@ -79,11 +83,66 @@ def study_list() -> None:
 
 
 @app.command()
-def plan() -> None:
-    """Print runs and cells, what is done, and what `dvc repro` would run."""
+def plan(
+    flops: Annotated[
+        float | None, typer.Option(help="Sustained FLOP/s of one GPU, for the estimated hours.")
+    ] = None,
+) -> None:
+    """Print runs and cells, what is done, what `dvc repro` would run, and what that costs."""
     from xstilts.plan import show_plan
 
-    show_plan()
+    show_plan(flops)
+
+
+@app.command()
+def pin(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Tasks or models; all of the study in use.")
+    ] = None,
+) -> None:
+    """Resolve and record the commits and sha256 that no verified source gives: pins.yaml."""
+    from xstilts.pinning import pin_all
+
+    pin_all(names or [])
+
+
+@app.command()
+def score(
+    task: Annotated[str, typer.Option(help="A task of the benchmarks, e.g. mlqa.")],
+    language: Annotated[str, typer.Option(help="Language of the rows, e.g. zh.")],
+    predictions: Annotated[Path, typer.Option(help="File in the official format.")],
+    references: Annotated[Path, typer.Option(help="File in the official format.")],
+    protocol: Annotated[str, typer.Option(help="xtreme, xtreme-r or x-stilts.")] = "xtreme",
+    seqeval: Annotated[
+        str, typer.Option(help="Whose F1 of tags: 0.0.12 (published) or 1.2.2.")
+    ] = "0.0.12",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Score anyone's predictions as the official scripts do; prints value, n and a signature."""
+    from xstilts.scoring import show_score
+
+    show_score(task, language, predictions, references, protocol, seqeval, as_json)
+
+
+@app.command()
+def verify(
+    reference: Annotated[
+        str, typer.Argument(help="A git revision, or a folder with a finished study.")
+    ] = "HEAD",
+    tolerance: Annotated[float, typer.Option(help="Largest difference of a score, points.")] = 0.5,
+) -> None:
+    """Compare the finished study with a committed or remote one; the exit code tells."""
+    from xstilts.verify import show_verdict
+
+    show_verdict(reference, tolerance)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at the machine, the versions, the disk and every place that the study needs."""
+    from xstilts.doctor import show_findings
+
+    show_findings()
 
 
 @app.command()
@@ -111,8 +170,8 @@ def ui(port: Annotated[int, typer.Option(help="Loopback port of the server.")] =
     serve(port)
 
 
-@app.command()
-def sync() -> None:
+@track_app.command("sync")
+def track_sync() -> None:
     """Make the MLflow runs that the store lacks, from the records of finished stages."""
     from xstilts import params, tracking
 

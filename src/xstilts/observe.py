@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,6 +23,14 @@ class Observe:
 
     log: Callable[[int, dict[str, float]], None] = _drop
     quiet: bool = False
+
+    def under(self, name: str) -> Observe:
+        """The same, with its live metrics named `<name>.<metric>`."""
+
+        def log(step: int, metrics: dict[str, float]) -> None:
+            self.log(step, {f"{name}.{metric}": value for metric, value in metrics.items()})
+
+        return replace(self, log=log)
 
     @contextmanager
     def progress(self, description: str, total: int) -> Iterator[Advance]:

@@ -45,6 +45,16 @@ def statistics(study: str, task: str) -> Path:
     return Path("statistics") / study / f"{task}.json"
 
 
+def checked(study: str) -> Path:
+    """The verdict of the leak check: constant bytes, so that training waits for it and no more."""
+    return Path("data/check") / study
+
+
+def check_record(study: str) -> Path:
+    """What the leak check read and counted; apart from the verdict, as it differs with the rows."""
+    return Path("statistics") / study / "check"
+
+
 def subsampled(study: str, key: str) -> Path:
     """The nested subsets of one task, language and seed."""
     return Path("data/subsample") / study / key

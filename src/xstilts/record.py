@@ -13,14 +13,16 @@ from typing import Any
 
 from xstilts import files
 from xstilts.observe import Record
-from xstilts.params import Params, Strict
+from xstilts.params import Params
+from xstilts.strict import Strict
 
 ROOT = Path(__file__).parent
 # What moves verified files about, checks params or shows progress decides no result: a change in it
 # must not rerun a study. Params themselves are tracked by value.
 PLUMBING = {
-    *("__init__", "errors", "files", "launch", "observe", "params", "paths", "record"),
-    *("sources/__init__", "sources/hub", "sources/manifest", "sources/mirror"),
+    *("__init__", "errors", "files", "launch", "machine", "observe", "params", "paths"),
+    *("record", "strict"),
+    *("sources/__init__", "sources/folder", "sources/hub", "sources/manifest", "sources/mirror"),
     *("stages/__init__", "tasks/__init__"),
 }
 # The control world's rows are made by code, so that code decides them.

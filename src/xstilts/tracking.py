@@ -105,7 +105,7 @@ class _Run(Tracker):
     def __init__(self, client: MlflowClient, spec: Json, git: Json, times: Times = None) -> None:
         self._client, self._times, self.failure = client, times, ""
         self._points: list[tuple[str, float, int, int]] = []  # name, value, ms, step
-        self._live: set[str] = set()
+        self._live: set[tuple[str, int]] = set()
         self._sent = time.monotonic()
         self._experiment = _experiment(client, spec["study"])
         name = f"{spec['stage']} {spec['key']}"
@@ -127,7 +127,7 @@ class _Run(Tracker):
                 return
             now = self._now()
             self._points += [(name, float(value), now, step) for name, value in metrics.items()]
-            self._live |= set(metrics)
+            self._live |= {(name, step) for name in metrics}
             if len(self._points) >= POINTS or time.monotonic() - self._sent > SECONDS:
                 self._flush()
 

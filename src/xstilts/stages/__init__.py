@@ -7,6 +7,7 @@ from __future__ import annotations
 WORDS = (
     "fetch",
     "prepare",
+    "check",
     "subsample",
     "pretrain",
     "intermediate",
@@ -14,5 +15,6 @@ WORDS = (
     "aggregate",
     "report",
 )
-SINGLE = ("pretrain", "aggregate", "report")  # one run a study; their key is the study's name
+# One run a study; their key is the study's name.
+SINGLE = ("check", "pretrain", "aggregate", "report")
 TRAINED = ("pretrain", "intermediate", "transfer")  # these may run in several processes

@@ -1,0 +1,167 @@
+"""Small trainings for the tests of the loop; run as a script, in processes of their own.
+
+`python training_jobs.py '{"processes": 2, "runs": [{"folder": ..., "zero": 1, ...}]}'` does each
+run in turn: `job` names it, `stop` ends it before that step with an exception, `die` by SIGKILL.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from xstilts import adapters, heads, kinds, launch, model, training
+from xstilts.machine import Machine
+from xstilts.observe import Observe
+from xstilts.params import Adapter, Architecture, Mixing, Training
+
+SHAPE = Architecture(vocabulary=40, layers=2, hidden=16, heads=2, feed_forward=32, max_positions=16)
+TRAINING = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "dropout": 0.1, "max_length": 16}
+ROWS = 20  # so that a batch straddles two epochs
+ADAPTER = Adapter(rank=4, dropout=0.1)
+QUIET = Observe(quiet=True)
+
+
+class Words:
+    """All that the loop asks of a tokenizer."""
+
+    pad_token_id = 1
+    mask_token_id = 39
+    all_special_ids = (0, 1, 2, 3, 39)
+    added_tokens_decoder = MappingProxyType({})
+
+    def __len__(self) -> int:
+        return SHAPE.vocabulary
+
+
+def sequences(seed: int, rows: int = ROWS) -> list[list[int]]:
+    """Random ids between <s> and </s>."""
+    rng = np.random.default_rng(seed)
+    return [[0, *rng.integers(5, 39, rng.integers(2, 9)).tolist(), 2] for _ in range(rows)]
+
+
+def classified() -> training.Lesson:
+    """Rows whose label is their first token's parity."""
+    features = [
+        {"ids": [ids], "row": row, "label": ids[1] % 2} for row, ids in enumerate(sequences(0))
+    ]
+    return training.Lesson("parity", kinds.get("classification"), features)
+
+
+def tagged() -> training.Lesson:
+    """Each token's tag is its id's remainder by 3."""
+    features = [
+        {
+            "ids": [ids],
+            "row": row,
+            "places": list(range(1, len(ids) - 1)),
+            "tags": [token % 3 for token in ids[1:-1]],
+        }
+        for row, ids in enumerate(sequences(1, 12))
+    ]
+    return training.Lesson("tags", kinds.get("tagging"), features)
+
+
+def masked() -> training.Lesson:
+    """Text, for a quarter of the updates."""
+    features = [
+        {"ids": [ids], "row": row, "free": np.arange(1, len(ids) - 1)}
+        for row, ids in enumerate(sequences(2, 15))
+    ]
+    return training.Lesson("text", kinds.get("mlm"), features, share=0.25)
+
+
+def a_job(job: str = "single", **changes: Any) -> training.Job:
+    """`single`, `bf16`, `attention`, `adapter` or `mix`."""
+    precision = {"precision": "bf16"} if job == "bf16" else {}
+    settings = Training(**{**TRAINING, **precision, **changes})
+    lessons = [classified(), tagged(), masked()] if job == "mix" else [classified()]
+    torch.manual_seed(0)
+    whole = model.small_xlmr(SHAPE, SHAPE.vocabulary, settings.dropout)
+    made = [kinds.get("classification").head(16, ["a", "b"], settings.dropout)]
+    if job == "mix":
+        made.append(kinds.get("tagging").head(16, ["a", "b", "c"], settings.dropout))
+        made.append(model.language_head(whole))
+    fused = {"attention": [0], "mix": [0, 1]}.get(job, [])
+    net = model.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})
+    if job == "adapter":
+        adapters.add(net.encoder, ADAPTER)
+    mixing = Mixing(cap=16, temperature=2.0) if job == "mix" else None
+    return training.Job(job, net, lessons, Words(), settings, 1, mixing)
+
+
+def trained(folder: Path, machine: Machine, job: str = "single", **changes: Any) -> Any:
+    """Train in this process: (weights by name, history)."""
+    path, history = training.train(a_job(job, **changes), folder, machine, QUIET)
+    return load_file(path), history
+
+
+def equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
+    """Bit-equal weights."""
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+def apart(processes: int, *runs: dict[str, Any]) -> subprocess.Popen[str]:
+    """Do runs in processes of their own, as a stage does."""
+    plan = json.dumps({"processes": processes, "runs": runs}, default=str)
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).resolve()), plan],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for it; a failure shows what it said."""
+    _, said = process.communicate(timeout=170)
+    assert process.returncode == 0, said[-2000:]
+    return said
+
+
+class Stopped(Exception):
+    """An interruption that leaves the process alive."""
+
+
+def stop_at(step: int, die: bool = False) -> Any:
+    """Make `training._update` end the training before `step`; gives what undoes that."""
+    update = training._update
+
+    def ending(run: Any, now: int) -> float:
+        if now == step:
+            if die:
+                os.kill(os.getpid(), 9)
+            raise Stopped
+        return update(run, now)
+
+    training._update = ending
+    return update
+
+
+def run(folder: str, zero: int, job: str = "single", stop: int = -1, die: int = -1) -> None:
+    """One run of a plan; states are saved every other step."""
+    machine = Machine(zero=zero, threads=1, micro_batch=2, save_seconds=1e-9)
+    training.SAVE_CHECK = 2
+    update = stop_at(max(stop, die), die >= 0)
+    try:
+        training.train(a_job(job), Path(folder), machine, QUIET)
+    except Stopped:
+        pass
+    finally:
+        training._update = update
+
+
+if __name__ == "__main__":
+    _plan = json.loads(sys.argv[1])
+    if _plan["processes"] > 1 and launch.MEETING not in os.environ:
+        sys.exit(launch.run_workers(_plan["processes"], [sys.executable, *sys.argv]))
+    for _run in _plan["runs"]:
+        run(**_run)
