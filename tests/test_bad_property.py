@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from xstilts import data, rows, tasks
+from xstilts import data, rows, strict, tasks
 from xstilts.errors import UserError
 from xstilts.sources import card, joined, raw
 from xstilts.tasks.base import Split, Task
@@ -134,6 +134,19 @@ def test_any_card(content: bytes) -> None:
         told(lambda: card.splits(card.read_file(Path(folder)), "a"), "")
 
 
+@FEW
+@given(SOUP)
+@example(b"a: 2001-99-99")
+@example(b"? [1]\n: 2")
+@example(b"a: \xff")
+def test_any_study_file(content: bytes) -> None:
+    """A file that a person writes: a value, or a line that names it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.yaml"
+        path.write_bytes(content)
+        told(lambda: strict.load_yaml(path, "mend it"), "a.yaml")
+
+
 VALUE = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 9) | st.floats() | st.text(max_size=3),
     lambda inner: (
@@ -142,7 +155,7 @@ VALUE = st.recursive(
     ),
     max_leaves=6,
 )
-KINDS = {
+KINDS: dict[str, dict[str, Any]] = {
     "mnli": {"premise": "a b", "hypothesis": "c", "label": 1, "idx": 3},
     "squad_v1": {
         "id": "x", "context": "a b c", "question": "d?",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from xstilts import __version__, cli, pipeline, stages
+from xstilts import __version__, cli, launch, pipeline, stages
 from xstilts.errors import UserError
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
@@ -76,18 +76,21 @@ def refuse(word: str, key: str | None = None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rank", "shown"), [("0", "xstilts: something is wrong. Mend: it\n"), ("1", "")]
+    ("told", "shown"), [(False, "xstilts: something is wrong. Mend: it\n"), (True, "")]
 )
 def test_a_persons_mistake_is_one_line_and_exit_code_2(
-    rank: str,
+    told: bool,
     shown: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Of many workers one says it."""
+    """Of many workers the first one that fails says it."""
     monkeypatch.setattr(pipeline, "run_stage", refuse)
     monkeypatch.setattr(sys, "argv", ["xstilts", "report"])
-    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv(launch.MEETING, str(tmp_path / "store"))
+    if told:
+        (tmp_path / "store.told").touch()
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 2

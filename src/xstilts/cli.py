@@ -7,7 +7,6 @@ dvc repro                  run it
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -189,6 +188,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        if os.environ.get("RANK", "0") == "0":
-            print(f"xstilts: {error}", file=sys.stderr)
+        from xstilts.launch import tell
+
+        tell(str(error))
         sys.exit(2)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -254,17 +255,37 @@ def _load(auto: Any, folder: Path, dropout: float, more: dict[str, Any]) -> tupl
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,  # told below, by name
             output_loading_info=True,
             **more,
         )
+    except SafetensorError as error:
+        broken = next((one for one in weight_files(folder) if not _readable(one)), folder)
+        raise _unusable(broken, error) from error
     except Exception as error:  # the libraries raise many types for a bad folder
         raise _unusable(folder, error) from error
+    if other := sorted(report["mismatched_keys"]):
+        name, here, wanted = other[0]
+        raise UserError(
+            f"{folder}: {name} has the shape {tuple(here)} and its config.json says "
+            f"{tuple(wanted)}: they belong to two architectures. "
+            "Mend: rerun the stage that makes it, or `dvc checkout` it"
+        )
     return model, sorted(report["missing_keys"])
 
 
-def _unusable(folder: Path, error: Exception) -> UserError:
+def _readable(path: Path) -> bool:
+    """Whether the head of a safetensors file says what is in it."""
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False
+
+
+def _unusable(place: Path, error: Exception) -> UserError:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return UserError(
-        f"{folder} holds no usable checkpoint ({reason}). Mend: rerun the stage that makes it, "
+        f"{place} holds no usable checkpoint ({reason}). Mend: rerun the stage that makes it, "
         "or `dvc checkout` it"
     )

@@ -39,6 +39,8 @@ BATCH = 5000  # rows that are plain Python objects at a time
 # QA's numbers), unlike a row's number in its file.
 GLOBAL_ID = re.compile(r"[0-9a-f]{16}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 
+OWN_MARKS = re.compile(r"(_[a-z]{2,3})?(#\d+)?$")  # LAReQA's language, our number of a repeat
+
 
 def shapes(kind: str, row: Row) -> Iterator[tuple[str, Texts]]:
     """(shape, texts) of a row, the most telling first."""
@@ -104,7 +106,7 @@ def read(path: Path) -> Sheet:
         for row in batch.to_pylist():
             _add(columns, kind, row, number)
             if GLOBAL_ID.search(row["id"]):
-                ids[number] = digest([re.sub(r"#\d+$", "", row["id"]).lower()])
+                ids[number] = digest([OWN_MARKS.sub("", row["id"]).lower()])
             number += 1
     packed = {
         shape: {

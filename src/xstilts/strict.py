@@ -64,6 +64,6 @@ def load_yaml(path: Path, mend: str) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing. Mend: {mend}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path} is no valid YAML ({reason}). Mend: {mend}") from error

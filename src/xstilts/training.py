@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -248,16 +249,20 @@ def _write_weights(run: _Run, path: Path) -> None:
     """The whole trained weights in float32, written by worker 0."""
     weights = distributed.full_weights(run.engine)
     if run.workers.rank == 0:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(".tmp")
-        save_file(weights, temporary)
-        temporary.replace(path)
+        with files.draft(path) as temporary:
+            save_file(weights, temporary)
     run.workers.barrier()
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
     """Load what `train` wrote; weights that were not trained need not be in the file."""
-    missing, unexpected = model.load_state_dict(load_file(path), strict=False)
+    try:
+        missing, unexpected = model.load_state_dict(load_file(path), strict=False)
+    except (SafetensorError, RuntimeError) as error:  # of torch: weights of another shape
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{path} is corrupt ({reason}). Mend: delete its folder and rerun"
+        ) from error
     trained = {name for name, weight in model.named_parameters() if weight.requires_grad}
     absent = set(missing) & trained
     if absent or unexpected:

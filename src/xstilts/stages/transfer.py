@@ -118,6 +118,8 @@ def _result(
             rows = [row for one in target.languages for row in files.read_json(_scored(place, one))]
             result = {"rows": rows, "curves": ready.curves, "metrics": ready.metrics}
             files.write_json(finished, result)
+            for trained in (*place.glob("before-*"), place / "own"):
+                shutil.rmtree(trained, ignore_errors=True)  # gigabytes that nothing reads again
         setup.workers.barrier()
     found: dict[str, Any] = files.read_json(finished)
     return found
