@@ -16,8 +16,16 @@ import typer
 from xstilts import __version__, stages
 from xstilts.errors import UserError
 
+HELP = """Run, check and extend studies of intermediate-task training.
+
+\b
+xstilts study use demo     compile studies/demo.yaml into params.yaml
+xstilts plan               what would run, and what it costs, before anything runs
+dvc repro                  run it
+xstilts scores             its table; `xstilts where` says where the rest is
+"""
 app = typer.Typer(
-    help=__doc__,
+    help=HELP,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
