@@ -117,6 +117,33 @@ def test_the_best_weights_are_kept_and_patience_ends(tmp_path: Path) -> None:
     assert equal(load_file(path), seen[1])
 
 
+def test_a_kill_after_the_last_update_does_not_lose_the_best_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resumed training has no update left, and so no second chance to write them."""
+    monkeypatch.setattr(training, "SAVE_CHECK", 1)
+    scores = iter(range(100, 0, -1))  # the first is the best
+    job = jobs.a_job(select="best", evaluate_every=1, patience=99)
+    object.__setattr__(job, "evaluate", lambda net: float(next(scores)))
+    machine = MACHINE.model_copy(update={"save_seconds": 1e-9})
+    write = training.files.write_json
+
+    def killed(path: Path, value: Any) -> None:
+        if path.name == "history.json":
+            raise KeyboardInterrupt
+        write(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.files, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(job, tmp_path, machine, jobs.QUIET)
+    first = load_file(tmp_path / training.TRAINED)
+    again = jobs.a_job(select="best", evaluate_every=1, patience=99)
+    object.__setattr__(again, "evaluate", lambda net: 0.0)
+    path, _ = training.train(again, tmp_path, machine, jobs.QUIET)
+    assert equal(load_file(path), first)
+
+
 def test_a_loss_that_is_no_number_stops_with_a_mend(tmp_path: Path) -> None:
     """A diverged run must not become a checkpoint that looks like any other."""
     with pytest.raises(UserError, match=r"the loss is (nan|inf).*Mend: lower the learning rate"):

@@ -8,6 +8,7 @@ an output.
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -31,6 +32,7 @@ from xstilts.params import Mixing, Training
 LOG_POINTS = 100  # points of a loss curve
 SAVE_CHECK = 20  # steps between two looks at the clock
 TRAINED = "trained.safetensors"  # in a state's folder, when all is done
+BEST = "best.safetensors"  # the best weights so far, with `select: best`
 
 
 class Diverged(UserError):
@@ -137,8 +139,10 @@ def train(job: Job, state: Path, machine: Machine, observe: Observe) -> tuple[Pa
         engine.destroy()
     if workers.rank == 0:
         if job.evaluate is not None:
-            (state / "best.safetensors").replace(trained)
+            with files.draft(trained) as out:  # a move would be lost with a kill just after it
+                shutil.copyfile(state / BEST, out)
         files.write_json(finished, asdict(history))
+        (state / BEST).unlink(missing_ok=True)
         resume.drop(state)
     workers.barrier()
     return trained, history
@@ -239,7 +243,7 @@ def _evaluate(run: _Run, history: History, steps: int) -> bool:
     score = run.job.evaluate(run.engine)
     run.engine.train()
     if score > max((old for _, old in history.validation), default=-math.inf):
-        _write_weights(run, run.state / "best.safetensors")
+        _write_weights(run, run.state / BEST)
     history.validation.append([history.step, score])
     scores = [old for _, old in history.validation]
     return len(scores) - 1 - scores.index(max(scores)) >= run.job.training.patience
