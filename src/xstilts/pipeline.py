@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import time
 from pathlib import Path
@@ -49,6 +50,7 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
         tracking.track(word, key, loaded.study, spec, enabled=first) as tracker,
         disk(folder),
     ):
+        gc.enable()  # off since the start, for the imports
         record = stage.run(loaded, key, Observe(tracker.log, quiet=not first))
         if first:
             run_id = tracker.finish(record, folder)
