@@ -13,13 +13,18 @@ from pathlib import Path
 
 from projects import Repro
 
+from xstilts.stages import WORDS
+
 POLL = 0.002
 GIVE_UP = 90.0  # seconds; a moment that does not come is told as missed
 
 
 @dataclass(frozen=True)
 class Moment:
-    """When to kill: in a stage, at a random time after its start or when something is seen."""
+    """When to kill: in a stage, at a random time after its start or when something is seen.
+
+    Where the study is past that stage already, the stage that comes first takes its place.
+    """
 
     stage: str  # word of the stage
     what: str  # 'at random' or a key of SIGNS
@@ -41,7 +46,7 @@ class Kill:
 
 def _half_saved(folder: Path) -> bool:
     """A resumable state whose files are being written: no whole one is marked yet."""
-    for state in folder.glob(".state/*/zero"):
+    for state in folder.glob(".state/**/zero"):
         steps = [path.name for path in state.glob("step*")]
         latest = state.parent / "hashes.json"
         if steps and (not latest.exists() or len(steps) > 1):
@@ -77,7 +82,8 @@ def strike(folder: Path, moment: Moment, number: int) -> Kill:
     entered = 0.0
     while repro.running() and time.monotonic() - began < GIVE_UP:
         word = repro.stage().partition("@")[0]
-        entered = entered or (time.monotonic() if word == moment.stage else 0.0)
+        reached = bool(word) and WORDS.index(word) >= WORDS.index(moment.stage)
+        entered = entered or (time.monotonic() if reached else 0.0)
         if entered and time.monotonic() - entered >= moment.delay:
             sign = SIGNS.get(moment.what)
             if sign is None or sign(folder) or word != moment.stage:

@@ -22,13 +22,12 @@ import projects
 import pytest
 from crash import kills
 
+from xstilts.stages import WORDS
+
 pytestmark = pytest.mark.crash
 KILLS = int(os.environ.get("CRASH_KILLS", "26"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
-WORDS = (
-    *("fetch", "prepare", "check", "subsample", "pretrain"),
-    *("intermediate", "transfer", "aggregate", "report"),
-)
+FIRST_ROOM, MORE_ROOM = 900, 800  # kilobytes
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +108,12 @@ def test_ended_by_sigterm_it_says_so_and_goes_on(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
-    """small_disk(megabytes): a file system of that size, where we may mount one."""
+    """small_disk(kilobytes): a file system of that size, where we may mount one."""
     place = tmp_path / "disk"
     place.mkdir()
 
-    def mount(megabytes: int) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
+    def mount(kilobytes: int) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(place)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip("a file system of limited size cannot be mounted here (needs root)")
         return place
@@ -123,9 +122,9 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
     subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)
 
 
-def grow(place: Path, megabytes: int) -> None:
+def grow(place: Path, kilobytes: int) -> None:
     """Give the file system more room."""
-    command = ["mount", "-o", f"remount,size={megabytes}m", str(place)]
+    command = ["mount", "-o", f"remount,size={kilobytes}k", str(place)]
     subprocess.run(command, check=True, capture_output=True)
 
 
@@ -135,21 +134,22 @@ def test_a_full_disk_stops_with_a_message_and_room_makes_it_whole(
     undisturbed: tuple[Path, dict[str, float]],
 ) -> None:
     """A disk that fills up at any write loses nothing; the same command then finishes the study."""
-    size, stopped = 2, []
-    place = small_disk(64)
+    stopped: list[str] = []
+    place = small_disk(64_000)
     folder = projects.make(place / "project", study, projects.OFTEN)
-    base = sum(path.stat().st_size for path in place.glob("**/*") if path.is_file())
-    grow(place, base // (1 << 20) + size)
-    for _ in range(12):
+    used = subprocess.run(["du", "-sk", str(place)], capture_output=True, text=True, check=True)
+    size = int(used.stdout.split()[0]) + FIRST_ROOM
+    grow(place, size)
+    for _ in range(10):
         repro = projects.Repro(folder)
         repro.process.wait(300)
         if repro.process.returncode == 0:
             break
         stopped.append(repro.stage())
         assert re.search(r"no space left|disk is full|database or disk is full", repro.said(), re.I)
-        size += 3
-        grow(place, base // (1 << 20) + size)
-    grow(place, 512)
+        size += MORE_ROOM
+        grow(place, size)
+    grow(place, 512_000)
     projects.Repro(folder).finish()
     print(f"stopped by a full disk in: {stopped}")
     assert stopped, "the disk was never full: the test tests nothing"
