@@ -37,6 +37,15 @@ def test_one_instruction_level_on_every_cpu_that_has_it(
     assert os.environ["OMP_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "3"
 
 
+def test_a_portable_training_takes_products_that_all_makes_of_cpu_round_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MKL ignores any other level on a CPU that is not Intel's; the state's name has it in."""
+    monkeypatch.setattr(determinism, "_has_avx2", lambda: True)
+    determinism.prepare(MACHINE.model_copy(update={"portable": True}))
+    assert os.environ["MKL_CBWR"] == determinism.asked(MACHINE)["MKL_CBWR"] == "COMPATIBLE"
+
+
 def test_what_the_user_has_set_stays_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Speed may be worth more than equal bytes; then the record says so."""
     monkeypatch.setenv("MKL_CBWR", "AUTO")
@@ -71,7 +80,14 @@ def test_a_state_made_under_other_settings_is_another_state(
     assert folder() != first
 
 
-def test_the_settings_come_before_torch() -> None:
-    """Torch reads the environment when it is loaded, so this module may not load it."""
-    code = "import sys, xstilts.determinism; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+def test_the_settings_come_before_numpy_and_torch() -> None:
+    """Both read the environment when they are loaded, so nothing may load them before."""
+    code = """
+import sys
+from xstilts import cli, determinism
+determinism.prepare = lambda machine: sys.exit(len({"numpy", "torch"} & {*sys.modules}))
+sys.argv = ["xstilts", "fetch", "any"]
+cli.main()
+"""
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 0

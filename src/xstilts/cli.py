@@ -65,6 +65,9 @@ def _add_stage(word: str) -> None:
 
 
 def _run_stage(word: str, key: str | None) -> None:
+    from xstilts import determinism, machine
+
+    determinism.prepare(machine.load_machine())  # before anything imports numpy or torch
     from xstilts.pipeline import run_stage
 
     run_stage(word, key)

@@ -1,8 +1,8 @@
 """All that decides the bits of a training beside code, data and params, set and told in one place.
 
-`prepare` sets environment variables and must run before torch is imported (the CLI calls it as a
-worker starts); `apply` sets torch; `report` tells what holds, for provenance. A variable that the
-user has set stays as it is: it is told, and it is in the name of every resumable state.
+`prepare` sets environment variables and must run before numpy and torch are imported (the CLI calls
+it as a stage starts); `apply` sets torch; `report` tells what holds, for provenance. A variable
+that the user has set stays as it is: it is told, and it is in the name of every resumable state.
 """
 
 from __future__ import annotations
@@ -16,20 +16,26 @@ from typing import Any
 from xstilts.machine import Machine
 
 # One instruction level on every x86 CPU that has it, so that a CPU with AVX-512 sums in the order
-# of one with AVX2; measured on a small encoder, a step takes 1.35 times as long on AVX-512. ATen
-# and MKL choose kernels each on their own, and MKL's vector functions do not heed CBWR.
+# of one with AVX2; measured on a small encoder, a step takes 1.35 times as long on AVX-512. ATen,
+# MKL, OpenBLAS and NumPy choose kernels each on their own, and MKL's vector functions do not heed
+# its CBWR. With these the bits are those of all CPUs for which MKL takes the same code: Intel's.
 X86 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_CBWR": "AVX2",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
 }
+# On a CPU of another maker MKL heeds no other value than this one, whose products are SSE2's.
+PORTABLE = {"MKL_CBWR": "COMPATIBLE"}
 CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # without it cuBLAS may sum in any order
 
 
 def prepare(machine: Machine) -> None:
     """Set the environment that libraries read when they are loaded."""
-    for name, value in (CUDA | (X86 if _has_avx2() else {})).items():
+    cpu = X86 | (PORTABLE if machine.portable else {}) if _has_avx2() else {}
+    for name, value in (CUDA | cpu).items():
         os.environ.setdefault(name, value)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(machine.threads)

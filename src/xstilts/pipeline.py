@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from xstilts import determinism, params, paths, provenance, stages, tracking
 from xstilts import machine as machines
+from xstilts import params, paths, provenance, stages, tracking
 from xstilts.errors import UserError, disk
 from xstilts.launch import is_worker, rank, relaunch, share_of
 from xstilts.lock import held
@@ -30,7 +30,6 @@ def run_stage(word: str, key: str | None = None) -> None:
     key = loaded.study if key is None else key
     spec = _spec(loaded, word, key)
     if word in stages.TRAINED:
-        determinism.prepare(machine)  # before anything imports torch
         _check_share(loaded, word, key, machine.processes)
     if is_worker():  # whoever started it holds the lock
         _run(loaded, machine, word, key, spec)
