@@ -188,10 +188,13 @@ CARD = (
     b"---\nconfigs:\n- config_name: mnli\n  data_files:\n  - {split: train, path: t.jsonl}\n---\n"
 )
 CONTENT = cases.lines(cases.GOOD * 40)
+MENDS = {
+    "404": "Mend: see that name and pin are right",
+    "429": "Mend: the server asks for patience",
+    "500": "Mend: the server fails; run it again later",
+}
 HUB_SAYS = {
-    "404": "could not be read",
-    "429": "could not be read",
-    "500": "could not be read",
+    **dict.fromkeys(MENDS, "could not be read"),
     "stops": "could not be read",
     "short": "could not be read",
     "other": "t.jsonl arrived damaged",
@@ -215,6 +218,7 @@ def test_a_hub_that_fails(fault: str, project: Path, hub: Hub, cli: Cli) -> None
     done = cli("fetch", cases.DATASET, **place)
     message = only_line(done.returncode, done.stderr, HUB_SAYS[fault])
     assert "nyu-mll/glue" in message
+    assert MENDS.get(fault, "Mend: ") in message
     assert listing() == before
     hub.fault = None
     assert cli("fetch", cases.DATASET, **place).returncode == 0
@@ -236,6 +240,7 @@ def test_a_plain_address_that_fails(
     says = "differs from the task's pin" if fault == "other" else HUB_SAYS[fault]
     message = only_line(*run(f"fetch {cases.DATASET}"), says)
     assert f"{hub.address}/t.jsonl" in message
+    assert MENDS.get(fault, "Mend: ") in message
     assert len(hub.asked) == (1 if fault in ("404", "other") else hub_source.TRIES)
     assert listing() == before
     hub.fault = None

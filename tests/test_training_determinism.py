@@ -46,6 +46,37 @@ def test_a_portable_training_takes_products_that_all_makes_of_cpu_round_alike(
     assert os.environ["MKL_CBWR"] == determinism.asked(MACHINE)["MKL_CBWR"] == "COMPATIBLE"
 
 
+ROOTS = """
+import numpy as np
+from xstilts import determinism
+from xstilts.machine import Machine
+for _ in range(2):  # twice does no harm
+    determinism.apply(Machine(threads=1, portable=True))
+import torch
+x = torch.rand(9999, requires_grad=True)
+exact = torch.from_numpy(np.sqrt(x.detach().numpy()))
+for root in (x.sqrt(), x ** 0.5, torch.sqrt(x)):
+    assert torch.equal(root, exact)
+x.sqrt().sum().backward()
+assert torch.equal(x.grad, 1.0 / (2 * exact))
+assert torch.tensor(9.0).pow(1.0 / 2.0).shape == ()
+assert torch.tensor([4, 9]).sqrt().tolist() == torch.tensor([4, 9]).pow(0.5).tolist() == [2.0, 3.0]
+assert torch.tensor([4, 9]).pow(2).tolist() == [16, 81]
+assert torch.equal(torch.rand(3, 5).t() ** 3 >= 0, torch.ones(5, 3, dtype=torch.bool))
+half = torch.tensor([2.0], dtype=torch.bfloat16)
+assert half.sqrt().dtype == (half ** 0.5).dtype == (half ** 2).dtype == torch.bfloat16
+"""
+
+
+def test_a_portable_square_root_is_correctly_rounded() -> None:
+    """In a process of its own, as torch keeps the kernels that it was given."""
+    made = subprocess.run(
+        [sys.executable, "-c", ROOTS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert made.returncode == 0, made.stderr
+    assert not made.stderr
+
+
 def test_what_the_user_has_set_stays_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Speed may be worth more than equal bytes; then the record says so."""
     monkeypatch.setenv("MKL_CBWR", "AUTO")
@@ -75,6 +106,7 @@ def test_a_state_made_under_other_settings_is_another_state(
     first = folder()
     assert folder() == first
     assert folder(threads=2) != first
+    assert folder(portable=True) != first
     assert folder(save_seconds=1.0) == first
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     assert folder() != first

@@ -108,7 +108,7 @@ def read(task: Task, folder: Path, language: str, split: Split) -> Rows:
         if row is None:
             continue
         if task.kind in rows.NAMED and row["id"] in seen:
-            raise UserError(f"{place}: the id {row['id']!r} comes twice. Mend: the source")
+            raise UserError(f"{place}: the id {row['id']!r} comes twice. {rows.MEND}")
         out.renamed += rows.make_unique(row, seen)
         out.rows.append(row)
     return out

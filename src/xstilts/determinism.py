@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import sys
+import warnings
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +66,42 @@ def apply(machine: Machine) -> None:
     torch.backends.cudnn.allow_tf32 = False
     # One library less that chooses its kernels by the CPU; as fast without it in float32.
     torch.backends.mkldnn.set_flags(False)
+    if machine.portable:
+        _round_square_roots()
+
+
+@lru_cache
+def _round_square_roots() -> Any:
+    """Give torch on the CPU correctly rounded square roots, for x ** 0.5 too.
+
+    MKL's compatible ones begin with the CPU's own guess; DeepSpeed takes one at each clipping.
+    """
+    import numpy as np
+    import torch
+
+    def sqrt(x: torch.Tensor) -> torch.Tensor:
+        kind = torch.result_type(x, 0.5)
+        wide = x.to(kind if kind.itemsize > 2 else torch.float32)
+        return torch.as_tensor(np.sqrt(wide.detach().numpy())).to(kind)
+
+    def power(x: torch.Tensor, exponent: float) -> torch.Tensor:
+        if exponent == 0.5:
+            return sqrt(x)
+        out = torch.empty_like(x, dtype=torch.result_type(x, exponent))
+        return torch.ops.aten.pow.Tensor_Scalar_out(x, exponent, out=out)
+
+    library = torch.library.Library("aten", "IMPL")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that these kernels are overridden is the purpose
+        library.impl("sqrt", sqrt, "CPU")
+        library.impl("pow.Tensor_Scalar", power, "CPU")
+    return library  # the cache keeps it: its kernels go when it goes
 
 
 def asked(machine: Machine) -> dict[str, Any]:
-    """What libraries are told that decides bits: threads and variables of the environment."""
+    """What libraries are told that decides bits: threads, kernels, variables of the environment."""
     told = {name: os.environ.get(name) for name in (*X86, *CUDA)}
-    return {"threads": machine.threads, **told}
+    return {"threads": machine.threads, "portable": machine.portable, **told}
 
 
 def report(machine: Machine) -> dict[str, Any]:

@@ -31,6 +31,7 @@ TEXTS = (
 SIDES = ("foreign", "english")  # of a mining row
 SURROGATE = re.compile("[\ud800-\udfff]")
 NAMED = ("mining", "ranking")  # kinds whose rows name each other by id
+MEND = "Mend: put it right at its source, then run `fetch` again"
 
 
 def make_unique(row: Row, seen: dict[str, int]) -> bool:
@@ -62,8 +63,7 @@ def align(row: Row, place: str, strict: bool = True) -> int:
         start = _nearest(row["context"], answer["text"], answer["start"])
         if start is None and strict:
             raise UserError(
-                f"{place}: the answer {answer['text']!r} does not occur in its context. "
-                "Mend: the source"
+                f"{place}: the answer {answer['text']!r} does not occur in its context. {MEND}"
             )
         if start is not None:
             moved += start != answer["start"]
@@ -97,9 +97,7 @@ def number_tags(row: Row, labels: Mapping[str, int], place: str) -> None:
     try:
         row["tags"] = [labels[tag] if isinstance(tag, str) else tag for tag in row["tags"]]
     except KeyError as error:
-        raise UserError(
-            f"{place}: the tag {error} is not among the labels. Mend: the source"
-        ) from error
+        raise UserError(f"{place}: the tag {error} is not among the labels. {MEND}") from error
 
 
 def check(row: Row, task: Task, place: str, split: Split) -> None:
@@ -110,7 +108,7 @@ def check(row: Row, task: Task, place: str, split: Split) -> None:
     """
     wrong = _wrong(row, task, split)
     if wrong:
-        raise UserError(f"{place} ({task.name} {row['id']}): {wrong}. Mend: the source")
+        raise UserError(f"{place} ({task.name} {row['id']}): {wrong}. {MEND}")
 
 
 def _wrong(row: Row, task: Task, split: Split) -> str | None:

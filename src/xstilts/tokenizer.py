@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.errors import UserError
-from xstilts.files import write_bytes, write_json
+from xstilts.files import read_json, write_bytes, write_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -93,7 +93,7 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
     except Exception as error:  # the libraries raise many types for a broken file
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{folder}/tokenizer.json cannot be read ({reason}). Mend: `dvc checkout` it, or rerun "
+            f"{_broken(folder)} cannot be read ({reason}). Mend: `dvc checkout` it, or rerun "
             "the stage that makes it"
         ) from error
     for name, other in (("cls_token", "bos_token"), ("sep_token", "eos_token"), ("pad_token", "")):
@@ -104,6 +104,16 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
                 f"the tokenizer in {folder} names no {name}. Mend: add it to tokenizer_config.json"
             )
     return known
+
+
+def _broken(folder: Path) -> Path:
+    """Which file made a tokenizer unreadable: the first that is no JSON, else tokenizer.json."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            read_json(path)
+        except UserError:
+            return path
+    return folder / "tokenizer.json"
 
 
 def _frame(pieces: list[tuple[str, float]]) -> Tokenizer:

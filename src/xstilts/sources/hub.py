@@ -134,10 +134,26 @@ def _reached(what: str, target: Path) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = " ".join(str(error).split()).partition(" For more information")[0][:200]
         raise UserError(
-            f"{what} could not be read ({type(error).__name__}: {reason}). {MEND}"
+            f"{what} could not be read ({type(error).__name__}: {reason}). {_mend(error)}"
         ) from error
+
+
+def _mend(error: Exception) -> str:
+    """What to do, by the status that a server answered with, if one did."""
+    code = getattr(error, "code", None) or getattr(
+        getattr(error, "response", None), "status_code", None
+    )
+    if code in (401, 403):
+        return "Mend: ask for access where it is kept, and set HF_TOKEN"
+    if code == 404:
+        return "Mend: see that name and pin are right; what is gone there, a mirror may still have"
+    if code == 429:
+        return "Mend: the server asks for patience; run it again later (HF_TOKEN raises the limit)"
+    if isinstance(code, int) and code >= 500:
+        return "Mend: the server fails; run it again later, or use data.source: mirror:<dir>"
+    return MEND
 
 
 def download(url: str, sha256: str, path: Path) -> None:
@@ -158,7 +174,7 @@ def download(url: str, sha256: str, path: Path) -> None:
                 time.sleep(PAUSE)
                 continue
             reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise UserError(f"{url} could not be read ({reason}). {MEND}") from error
+            raise UserError(f"{url} could not be read ({reason}). {_mend(error)}") from error
     if found != sha256:
         raise UserError(
             f"{url}: sha256 {found[:12]}... differs from the task's pin ({sha256[:12]}...). "

@@ -59,7 +59,8 @@ def bucc(pieces: Sequence[Piece], language: str, split: Split) -> Iterator[Row]:
     if gold:
         raise UserError(
             f"{files['.gold']} names {next(iter(gold))!r}, which is no sentence of "
-            f"{' or '.join(map(str, sides.values()))}. Mend: the source"
+            f"{' or '.join(map(str, sides.values()))}. Mend: put it right at its source, then run "
+            "`fetch` again"
         )
 
 
