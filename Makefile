@@ -47,7 +47,7 @@ test: install ## Run the fast tests
 test-all: install ## Run all tests but those that kill
 	pytest -m 'not crash'
 
-crashtest: install ## Kill a small study at 26 moments; it must end with the same bytes (15 minutes)
+crashtest: install ## Kill a small study at 26 moments; it must end with the same bytes (11 minutes)
 	pytest -m crash -s
 
 doctor: install ## Look at the machine and all places that the study in use needs

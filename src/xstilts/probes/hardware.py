@@ -63,8 +63,16 @@ def torch() -> list[Finding]:
     return [*lines, ok("GPU", what)]
 
 
+def _portable() -> bool:
+    """Whether trainings round alike on every make; a bad machine.yaml is `settings`' to tell."""
+    try:
+        return load_machine().portable
+    except UserError:
+        return False
+
+
 def cpu() -> list[Finding]:
-    """Cores and instruction sets."""
+    """Cores, instruction sets, and whether sums are rounded as on other makes."""
     seen = provenance.hardware()
     text = f"{seen['cpu']}, {seen['cores']} cores"
     try:
@@ -72,6 +80,10 @@ def cpu() -> list[Finding]:
     except OSError:
         return [ok("CPU", text)]
     levels = [name for name in ("avx2", "avx512f") if re.search(rf"\b{name}\b", flags)]
+    vendor = re.search(r"^vendor_id\s*: (\S+)", flags, re.M)
+    if levels and vendor and vendor[1] != "GenuineIntel" and not _portable():
+        mend = "`portable: true` in machine.yaml, on all that are compared; trainings take 1.9x"
+        return [warning("CPU", f"{text}: MKL rounds otherwise than on Intel's CPUs", mend)]
     if levels:
         return [ok("CPU", f"{text}, {' '.join(levels)}")]
     mend = "compare by `xstilts verify --tolerance`: equal bytes are not to be expected"
