@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from xstilts import determinism
+
 ROOT = Path(__file__).parents[1]
 BIN = str(Path(sys.executable).parent)
 # States are saved as often as may be, so that kills meet half-written ones.
@@ -32,7 +34,9 @@ SECRETS = {
 
 def environment(**more: str) -> dict[str, str]:
     """What a stage needs, and nothing of this machine's user."""
-    kept = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    # Tests in this process have set what a stage sets for itself.
+    kept = {k: v for k, v in os.environ.items() if k not in determinism.X86 | determinism.CUDA}
+    kept |= {"PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     return kept | {"GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUNBUFFERED": "1"} | more
 
 
