@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from xstilts import batches, distributed, kinds, mixing, model, training
-from xstilts.machine import Machine
-from xstilts.observe import Observe
-from xstilts.params import Architecture, Training
+from xstilts import kinds
+from xstilts.core.machine import Machine
+from xstilts.core.params import Architecture, Training
+from xstilts.core.progress import Observe
+from xstilts.model import checkpoint, heads
+from xstilts.training import batches, engine, loop, schedule
+from xstilts.training.engine import Workers, initialize
 
 SHAPE = Architecture(
     vocabulary=2000, layers=2, hidden=128, heads=4, feed_forward=512, max_positions=130
@@ -36,7 +39,7 @@ class Words:
     pad_token_id = 1
 
 
-def job() -> training.Job:
+def job() -> loop.Job:
     """Pair classification on rows whose lengths are spread as MNLI's: log-normal, median 36."""
     rng = np.random.default_rng(0)
     lengths = np.clip(rng.lognormal(3.58, 0.45, 4000).astype(int), 8, 128)
@@ -45,24 +48,22 @@ def job() -> training.Job:
         for i, n in enumerate(lengths)
     ]
     torch.manual_seed(0)
-    encoder = model.small_xlmr(SHAPE, 2000, 0.0).base_model
+    encoder = checkpoint.small_xlmr(SHAPE, 2000, 0.0).base_model
     kind = kinds.get("classification")
-    net = model.WithHeads(encoder, [kind.head(128, ["a", "b", "c"], 0.0)])
-    return training.Job(
-        "bench", net, [training.Lesson("bench", kind, features)], Words(), BUDGET, 1
-    )
+    net = heads.WithHeads(encoder, [kind.head(128, ["a", "b", "c"], 0.0)])
+    return loop.Job("bench", net, [loop.Lesson("bench", kind, features)], Words(), BUDGET, 1)
 
 
-def engine_way(machine: Machine, workers: distributed.Workers) -> Callable[[int], Any]:
+def engine_way(machine: Machine, workers: Workers) -> Callable[[int], Any]:
     """Our loop on a DeepSpeed engine."""
     work = job()
-    engine = distributed.engine(work.model, BUDGET, machine, workers)
-    turns = mixing.turns([1.0], 1000, 1)
-    run = training._Run(engine, work, turns, Path(), machine, workers, Observe(quiet=True))
-    return lambda step: training._update(run, step)
+    engine = initialize(work.model, BUDGET, machine, workers)
+    turns = schedule.turns([1.0], 1000, 1)
+    run = loop._Run(engine, work, turns, Path(), machine, workers, Observe(quiet=True))
+    return lambda step: loop._update(run, step)
 
 
-def plain_way(workers: distributed.Workers, padded: bool) -> Callable[[int], Any]:
+def plain_way(workers: engine.Workers, padded: bool) -> Callable[[int], Any]:
     """Plain torch: one batch padded to its longest row, or our sorted micro-batches."""
     work = job()
     (lesson,) = work.lessons
@@ -83,7 +84,7 @@ def plain_way(workers: distributed.Workers, padded: bool) -> Callable[[int], Any
 
 def main() -> None:
     """Let the ways take turns; print medians and ratios."""
-    workers = distributed.Workers.start(MACHINE)
+    workers = engine.Workers.start(MACHINE)
     ways = {
         "plain torch, one padded batch": plain_way(workers, padded=True),
         "plain torch, sorted micro-batches": plain_way(workers, padded=False),

@@ -118,13 +118,13 @@ def save() -> Callable[..., None]:
 
 def _project(folder: Path) -> Path:
     """A project folder with dvc.yaml and the small study, compiled."""
-    from xstilts import plan
+    from xstilts.commands import use
 
     shutil.copy(ROOT / "dvc.yaml", folder)
     write_study(small_study(), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        Path("params.yaml").write_text(plan.compiled("small"), encoding="utf-8")
+        Path("params.yaml").write_text(use.compiled("small"), encoding="utf-8")
     return folder
 
 
@@ -140,8 +140,8 @@ def _fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder after fetch and prepare."""
     from importlib import import_module
 
-    from xstilts import params
-    from xstilts.observe import Observe
+    from xstilts.core import params
+    from xstilts.core.progress import Observe
 
     folder = _project(tmp_path_factory.mktemp("prepared"))
     with pytest.MonkeyPatch.context() as patch:
@@ -220,7 +220,8 @@ def _listing() -> dict[str, bytes]:
 @pytest.fixture(scope="session")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A small tokenizer of invented words in several scripts."""
-    from xstilts.tokenizer import load, train_unigram
+    from xstilts.model.tokenizer import load
+    from xstilts.model.unigram import train_unigram
 
     rng = random.Random(0)
     letters = ["ptkmnaeiou", "бвгдаеиоу", "אבגדהוזח", "कखगघचछजझ", "東京日本語中文"]

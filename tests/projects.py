@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from xstilts import determinism
+from xstilts.core import determinism
 
 ROOT = Path(__file__).parents[1]
 BIN = str(Path(sys.executable).parent)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from xstilts import __version__, cli, launch, pipeline, stages
-from xstilts.errors import UserError
+from xstilts import __version__, cli, pipeline
+from xstilts.core import flow
+from xstilts.core.errors import UserError
+from xstilts.training import launch
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 HEAVY = ("torch", "transformers", "deepspeed", "mlflow", "datasets", "matplotlib")
@@ -42,7 +44,7 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
     """It is the first thing that anybody types; torch alone takes seconds."""
     done = watched("--help")
     assert done.returncode == 0, done.stderr
-    verbs = [*stages.WORDS, "study", "plan", "pin", "scores", "score", "verify", "doctor", "track"]
+    verbs = [*flow.WORDS, "study", "plan", "pin", "scores", "score", "verify", "doctor", "track"]
     named = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
     assert set(verbs) <= named
     assert "loaded: []" in done.stderr

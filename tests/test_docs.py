@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
-from xstilts.compiler import compile_study
-from xstilts.strict import parse
-from xstilts.study import Study
+from xstilts.core.strict import parse
+from xstilts.study.compiler import compile_study
+from xstilts.study.schema import Study
 
 
 def test_the_documented_study_compiles(root: Path) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts import cli, paths, pipeline, plan, record, stages, strict, tasks, tracking
-from xstilts.params import Params
+from xstilts import cli, pipeline, tasks
+from xstilts.commands import graph, use
+from xstilts.core import flow, paths, strict
+from xstilts.core.params import Params
+from xstilts.records import code, tracking
 
 CODE = "src/xstilts/"
 # What the import graph cannot see: files that are looked up by name, or that are no modules.
@@ -51,8 +54,8 @@ def resolved(
     root: Path, new_study: Callable[[], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Params, dict[str, Any]]:
     """The small study, as DVC sees it."""
-    from xstilts.compiler import compile_study
-    from xstilts.study import Study
+    from xstilts.study.compiler import compile_study
+    from xstilts.study.schema import Study
 
     compiled = compile_study(Study.model_validate(new_study()), "small")
     return resolve(root, yaml.safe_dump(compiled), tmp_path_factory.mktemp("dvc"))
@@ -60,7 +63,7 @@ def resolved(
 
 def test_one_word_per_stage_everywhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who knows a stage's word finds its file, section, verb, tag and outputs."""
-    words = list(stages.WORDS)
+    words = list(flow.WORDS)
     assert list(declared(root)) == words
     files = {path.stem for path in (root / CODE / "stages").glob("*.py")} - {"__init__"}
     assert files == set(words)
@@ -73,7 +76,7 @@ def test_one_word_per_stage_everywhere(root: Path, monkeypatch: pytest.MonkeyPat
     from typer.testing import CliRunner
 
     for word in words:
-        single = word in stages.SINGLE
+        single = word in flow.SINGLE
         outcome = CliRunner().invoke(cli.app, [word] if single else [word, "k"])
         assert outcome.exit_code == 0, outcome.output
         assert asked.pop() == (word, None if single else "k")
@@ -96,12 +99,12 @@ def test_the_tag_of_a_tracked_run_is_the_stages_word(
     assert seen == [("subsample", "world_qa-qaa-s1", "small")]
 
 
-@pytest.mark.parametrize("word", stages.WORDS)
+@pytest.mark.parametrize("word", flow.WORDS)
 def test_the_code_deps_of_a_stage_are_the_files_that_it_runs(word: str, root: Path) -> None:
     """A file too few: stale results pass as fresh. One too many: days of GPU time for nothing."""
     deps = declared(root)[word]["deps"]
     listed = [dep.removeprefix(CODE) for dep in deps if str(dep).startswith(CODE)]
-    runs = {path.as_posix() for path in record.code_files(word)} | set(BY_NAME.get(word, ()))
+    runs = {path.as_posix() for path in code.code_files(word)} | set(BY_NAME.get(word, ()))
     assert len(listed) == len(set(listed))
     assert set(listed) == runs
     named = [name.replace("${item.task}", "mnli") for name in listed]
@@ -110,12 +113,12 @@ def test_the_code_deps_of_a_stage_are_the_files_that_it_runs(word: str, root: Pa
 
 def test_a_tasks_file_brings_no_code_that_dvc_does_not_watch(root: Path) -> None:
     """`prepare` depends on the task's own file and on shapes.py; more imports would go unseen."""
-    watched = {Path("tasks/shapes.py"), *record.code_files("prepare")}
+    watched = {Path("tasks/shapes.py"), *code.code_files("prepare")}
     for name in tasks.NAMES:
-        own = record.ROOT / "tasks" / f"{name}.py"
-        files = {record._file(module) for module in record._imports(own)} - {None}
-        brought = {file.relative_to(record.ROOT) for file in files if file}
-        plumbing = {Path(f"{one}.py") for one in record.PLUMBING}
+        own = code.ROOT / "tasks" / f"{name}.py"
+        files = {code._file(module) for module in code._imports(own)} - {None}
+        brought = {file.relative_to(code.ROOT) for file in files if file}
+        plumbing = {Path(f"{one}.py") for one in code.PLUMBING}
         assert brought <= watched | plumbing, name
 
 
@@ -128,8 +131,8 @@ def test_dvc_yaml_is_written_out_line_by_line(root: Path) -> None:
 def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]) -> None:
     """dvc.yaml spells paths a second time; apart from it, paths.py is their only builder."""
     loaded, found = resolved
-    for word in stages.WORDS:
-        for key in plan.keys(loaded, word):
+    for word in flow.WORDS:
+        for key in graph.keys(loaded, word):
             expected = {pipeline.output(loaded, word, key)}
             if word == "prepare":
                 expected.add(paths.statistics(loaded.study, key))
@@ -138,9 +141,9 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
                 expected.add(paths.statistics(loaded.study, "overlap"))
             if word == "aggregate":
                 expected.add(paths.metrics_file(loaded.study))
-            stage = found[plan.stage_name(loaded, word, key)]
+            stage = found[graph.stage_name(loaded, word, key)]
             assert {Path(out) for out in stage["outs"]} == expected
-            single = word in stages.SINGLE
+            single = word in flow.SINGLE
             assert stage["cmd"] == (f"xstilts {word}" if single else f"xstilts {word} {key}")
             assert word in pipeline.output(loaded, word, key).parts
 
@@ -182,8 +185,8 @@ def test_the_rows_that_choose_the_best_weights_are_watched(
     root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
 ) -> None:
     """Other validation rows choose other weights, so phase ii has to run again."""
-    from xstilts.compiler import compile_study
-    from xstilts.study import Study
+    from xstilts.study.compiler import compile_study
+    from xstilts.study.schema import Study
 
     best = new_study()
     best["training"]["select"] = "best"
@@ -197,9 +200,9 @@ def test_the_plan_knows_the_graph_that_dvc_runs(resolved: tuple[Params, dict[str
     """`xstilts plan` counts by its own rules what would run: they must be DVC's."""
     loaded, found = resolved
     names = {
-        plan.stage_name(loaded, word, key): set(plan.needs(loaded, word, key))
-        for word in stages.WORDS
-        for key in plan.keys(loaded, word)
+        graph.stage_name(loaded, word, key): set(graph.needs(loaded, word, key))
+        for word in flow.WORDS
+        for key in graph.keys(loaded, word)
     }
     assert names == {name: stage["needs"] for name, stage in found.items()}
 
@@ -207,7 +210,7 @@ def test_the_plan_knows_the_graph_that_dvc_runs(resolved: tuple[Params, dict[str
 def test_params_that_a_stage_tracks_are_its_own(root: Path) -> None:
     """A stage that tracked a whole section would rerun whenever any run is added."""
     for word, stage in declared(root).items():
-        own = word if word in stages.SINGLE else f"{word}.${{key}}"
+        own = word if word in flow.SINGLE else f"{word}.${{key}}"
         assert own in stage["params"]
         others = {
             "check": {"study", "subsample", "targets"},
@@ -226,8 +229,8 @@ def test_dvc_reads_every_study_without_two_makers_of_one_output(
 ) -> None:
     """DVC refuses empty templates, overlapping outputs and cycles; only it knows its rules."""
     monkeypatch.chdir(root)
-    loaded, found = resolve(root, plan.compiled(name), tmp_path)
-    counted = sum(len(plan.keys(loaded, word)) for word in stages.WORDS)
+    loaded, found = resolve(root, use.compiled(name), tmp_path)
+    counted = sum(len(graph.keys(loaded, word)) for word in flow.WORDS)
     assert len(found) == counted
 
 
@@ -235,8 +238,8 @@ def test_dvc_reads_a_study_of_baselines_only(
     root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
 ) -> None:
     """Without intermediate tasks whole sections are empty."""
-    from xstilts.compiler import compile_study
-    from xstilts.study import Study
+    from xstilts.study.compiler import compile_study
+    from xstilts.study.schema import Study
 
     bare = new_study() | {"intermediate": []}
     compiled = compile_study(Study.model_validate(bare), "small")

@@ -85,13 +85,6 @@ def test_every_source_file_says_what_it_is(root: Path) -> None:
     assert not silent
 
 
-def test_files_are_short(root: Path) -> None:
-    """What is longer than 300 lines is several things."""
-    files = [name for name in tracked(root) if name.suffix in (".py", ".css", ".j2", ".sh")]
-    lines = {name.as_posix(): (root / name).read_text("utf-8").count("\n") for name in files}
-    assert not {name: count for name, count in lines.items() if count > 300}
-
-
 def test_what_a_run_makes_is_not_in_git(root: Path) -> None:
     """Data sets are not ours to hand on, and weights are large."""
     names = [name.as_posix() for name in tracked(root)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from xstilts.files import write_json
+from xstilts.core.files import write_json
 
 WORDS = ["tapika", "nemoti", "kasuro", "belado", "mirune", "sofati", "42", "?"]
 BERT_LIKE = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -16,10 +16,12 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from xstilts import adapters, heads, kinds, launch, model, training
-from xstilts.machine import Machine
-from xstilts.observe import Observe
-from xstilts.params import Adapter, Architecture, Mixing, Training
+from xstilts import kinds
+from xstilts.core.machine import Machine
+from xstilts.core.params import Adapter, Architecture, Mixing, Training
+from xstilts.core.progress import Observe
+from xstilts.model import adapters, checkpoint, heads
+from xstilts.training import launch, loop
 
 SHAPE = Architecture(vocabulary=40, layers=2, hidden=16, heads=2, feed_forward=32, max_positions=16)
 TRAINING = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "dropout": 0.1, "max_length": 16}
@@ -46,15 +48,15 @@ def sequences(seed: int, rows: int = ROWS) -> list[list[int]]:
     return [[0, *rng.integers(5, 39, rng.integers(2, 9)).tolist(), 2] for _ in range(rows)]
 
 
-def classified() -> training.Lesson:
+def classified() -> loop.Lesson:
     """Rows whose label is their first token's parity."""
     features = [
         {"ids": [ids], "row": row, "label": ids[1] % 2} for row, ids in enumerate(sequences(0))
     ]
-    return training.Lesson("parity", kinds.get("classification"), features)
+    return loop.Lesson("parity", kinds.get("classification"), features)
 
 
-def tagged() -> training.Lesson:
+def tagged() -> loop.Lesson:
     """Each token's tag is its id's remainder by 3."""
     features = [
         {
@@ -65,40 +67,40 @@ def tagged() -> training.Lesson:
         }
         for row, ids in enumerate(sequences(1, 12))
     ]
-    return training.Lesson("tags", kinds.get("tagging"), features)
+    return loop.Lesson("tags", kinds.get("tagging"), features)
 
 
-def masked() -> training.Lesson:
+def masked() -> loop.Lesson:
     """Text, for a quarter of the updates."""
     features = [
         {"ids": [ids], "row": row, "free": np.arange(1, len(ids) - 1)}
         for row, ids in enumerate(sequences(2, 15))
     ]
-    return training.Lesson("text", kinds.get("mlm"), features, share=0.25)
+    return loop.Lesson("text", kinds.get("mlm"), features, share=0.25)
 
 
-def a_job(job: str = "single", **changes: Any) -> training.Job:
+def a_job(job: str = "single", **changes: Any) -> loop.Job:
     """`single`, `bf16`, `attention`, `adapter` or `mix`."""
     precision = {"precision": "bf16"} if job == "bf16" else {}
     settings = Training(**{**TRAINING, **precision, **changes})
     lessons = [classified(), tagged(), masked()] if job == "mix" else [classified()]
     torch.manual_seed(0)
-    whole = model.small_xlmr(SHAPE, SHAPE.vocabulary, settings.dropout)
+    whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, settings.dropout)
     made = [kinds.get("classification").head(16, ["a", "b"], settings.dropout)]
     if job == "mix":
         made.append(kinds.get("tagging").head(16, ["a", "b", "c"], settings.dropout))
-        made.append(model.language_head(whole))
+        made.append(checkpoint.language_head(whole))
     fused = {"attention": [0], "mix": [0, 1]}.get(job, [])
-    net = model.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})
+    net = heads.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})
     if job == "adapter":
         adapters.add(net.encoder, ADAPTER)
     mixing = Mixing(cap=16, temperature=2.0) if job == "mix" else None
-    return training.Job(job, net, lessons, Words(), settings, 1, mixing)
+    return loop.Job(job, net, lessons, Words(), settings, 1, mixing)
 
 
 def trained(folder: Path, machine: Machine, job: str = "single", **changes: Any) -> Any:
     """Train in this process: (weights by name, history)."""
-    path, history = training.train(a_job(job, **changes), folder, machine, QUIET)
+    path, history = loop.train(a_job(job, **changes), folder, machine, QUIET)
     return load_file(path), history
 
 
@@ -133,7 +135,7 @@ class Stopped(Exception):
 
 def stop_at(step: int, die: bool = False) -> Any:
     """Make `training._update` end the training before `step`; gives what undoes that."""
-    update = training._update
+    update = loop._update
 
     def ending(run: Any, now: int) -> float:
         if now == step:
@@ -142,21 +144,21 @@ def stop_at(step: int, die: bool = False) -> Any:
             raise Stopped
         return update(run, now)
 
-    training._update = ending
+    loop._update = ending
     return update
 
 
 def run(folder: str, zero: int, job: str = "single", stop: int = -1, die: int = -1) -> None:
     """One run of a plan; states are saved every other step."""
     machine = Machine(zero=zero, threads=1, micro_batch=2, save_seconds=1e-9)
-    training.SAVE_CHECK = 2
+    loop.SAVE_CHECK = 2
     update = stop_at(max(stop, die), die >= 0)
     try:
-        training.train(a_job(job), Path(folder), machine, QUIET)
+        loop.train(a_job(job), Path(folder), machine, QUIET)
     except Stopped:
         pass
     finally:
-        training._update = update
+        loop._update = update
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ import pyarrow as pa
 import pytest
 import torch
 
-from xstilts import data, files, model, paths
-from xstilts.observe import Observe
-from xstilts.params import Architecture, Before, Params, Target, Training, Transfer
+from xstilts.core import files, paths
+from xstilts.core.params import Architecture, Before, Params, Target, Training, Transfer
+from xstilts.core.progress import Observe
+from xstilts.model.checkpoint import small_xlmr
+from xstilts.model.tokenizer import load
+from xstilts.rows import schema
 from xstilts.stages import transfer
-from xstilts.tokenizer import load
 
 STUDY, RUN = "tiny", "none-s1"
 LANGUAGES = ["qaa", "qab"]
@@ -98,7 +100,7 @@ def candidate_rows(language: str, seed: int, count: int = 8) -> Rows:
 
 def write(path: Path, kind: str, some: Rows) -> None:
     """A prepared file."""
-    files.write_parquet(path, pa.Table.from_pylist(some, schema=data.SCHEMAS[kind]))
+    files.write_parquet(path, pa.Table.from_pylist(some, schema=schema.SCHEMAS[kind]))
 
 
 def target(kind: str, **changes: Any) -> Target:
@@ -150,7 +152,7 @@ def checkpoint(tokens: Path) -> Path:
     torch.manual_seed(1)
     size = {"layers": 2, "hidden": 16, "heads": 2, "feed_forward": 32}
     shape = Architecture(vocabulary=300, **size, max_positions=64, initializer_range=0.3)
-    net = model.small_xlmr(shape, len(load(folder)), 0.0)
+    net = small_xlmr(shape, len(load(folder)), 0.0)
     net.base_model.save_pretrained(folder)
     return folder
 

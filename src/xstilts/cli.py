@@ -14,8 +14,9 @@ from typing import Annotated
 
 import typer
 
-from xstilts import __version__, stages
-from xstilts.errors import UserError
+from xstilts import __version__
+from xstilts.core import flow
+from xstilts.core.errors import UserError
 
 HELP = """Run, check and extend studies of intermediate-task training.
 
@@ -61,11 +62,11 @@ def _add_stage(word: str) -> None:
     def keyed(key: Key) -> None:
         _run_stage(word, key)
 
-    app.command(word, help=PURPOSE[word])(single if word in stages.SINGLE else keyed)
+    app.command(word, help=PURPOSE[word])(single if word in flow.SINGLE else keyed)
 
 
 def _run_stage(word: str, key: str | None) -> None:
-    from xstilts import determinism, machine
+    from xstilts.core import determinism, machine
 
     determinism.prepare(machine.load_machine())  # before anything imports numpy or torch
     from xstilts.pipeline import run_stage
@@ -73,14 +74,14 @@ def _run_stage(word: str, key: str | None) -> None:
     run_stage(word, key)
 
 
-for _word in stages.WORDS:
+for _word in flow.WORDS:
     _add_stage(_word)
 
 
 @study_app.command("use")
 def study_use(name: Name) -> None:
     """Compile a study into params.yaml, which `dvc repro` reads."""
-    from xstilts.plan import use
+    from xstilts.commands.use import use
 
     use(name)
 
@@ -88,7 +89,7 @@ def study_use(name: Name) -> None:
 @study_app.command("list")
 def study_list() -> None:
     """The studies at hand, the one in use marked."""
-    from xstilts.plan import show_studies
+    from xstilts.commands.use import show_studies
 
     show_studies()
 
@@ -100,7 +101,7 @@ def plan(
     ] = None,
 ) -> None:
     """Print runs and cells, what is done, what `dvc repro` would run, and what that costs."""
-    from xstilts.plan import show_plan
+    from xstilts.commands.plan import show_plan
 
     show_plan(flops)
 
@@ -112,7 +113,7 @@ def pin(
     ] = None,
 ) -> None:
     """Resolve and record the commits and sha256 that no verified source gives: pins.yaml."""
-    from xstilts.pinning import pin_all
+    from xstilts.commands.pin import pin_all
 
     pin_all(names or [])
 
@@ -130,7 +131,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score anyone's predictions as the official scripts do; prints value, n and a signature."""
-    from xstilts.scoring import show_score
+    from xstilts.benchmarks.score_files import show_score
 
     show_score(task, language, predictions, references, protocol, seqeval, as_json)
 
@@ -143,7 +144,7 @@ def verify(
     tolerance: Annotated[float, typer.Option(help="Largest difference of a score, points.")] = 0.5,
 ) -> None:
     """Compare the finished study with a committed or remote one; the exit code tells."""
-    from xstilts.verify import show_verdict
+    from xstilts.commands.verify.show import show_verdict
 
     show_verdict(reference, tolerance)
 
@@ -151,7 +152,7 @@ def verify(
 @app.command()
 def doctor() -> None:
     """Look at the machine, the versions, the disk and every place that the study needs."""
-    from xstilts.doctor import show_findings
+    from xstilts.commands.doctor.show import show_findings
 
     show_findings()
 
@@ -159,8 +160,8 @@ def doctor() -> None:
 @app.command()
 def scores() -> None:
     """Print the result table of the study in use."""
-    from xstilts import params
-    from xstilts.report.terminal import print_table
+    from xstilts.commands.scores import print_table
+    from xstilts.core import params
 
     print_table(params.load().study)
 
@@ -168,7 +169,7 @@ def scores() -> None:
 @app.command()
 def where() -> None:
     """Say where the report of the study in use is, and how to see its runs."""
-    from xstilts.viewing import show_places
+    from xstilts.commands.view import show_places
 
     show_places()
 
@@ -176,7 +177,7 @@ def where() -> None:
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="Loopback port of the server.")] = 5000) -> None:
     """Open the MLflow UI: print the address of the study's runs, serve until Ctrl-C."""
-    from xstilts.viewing import serve
+    from xstilts.commands.view import serve
 
     serve(port)
 
@@ -184,7 +185,8 @@ def ui(port: Annotated[int, typer.Option(help="Loopback port of the server.")] =
 @track_app.command("sync")
 def track_sync() -> None:
     """Make the MLflow runs that the store lacks, from the records of finished stages."""
-    from xstilts import params, tracking
+    from xstilts.core import params
+    from xstilts.records import tracking
 
     typer.echo(f"runs added: {tracking.sync(params.load().study)}")
 
@@ -201,7 +203,7 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        from xstilts.launch import tell
+        from xstilts.training.launch import tell
 
         tell(str(error))
         sys.exit(2)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import importlib
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from xstilts import machine as machines
-from xstilts import params, paths, provenance, stages, tracking
-from xstilts.errors import UserError, disk
-from xstilts.launch import is_worker, rank, relaunch, share_of
-from xstilts.lock import held
-from xstilts.machine import Machine
-from xstilts.observe import Observe
-from xstilts.params import Params
+from xstilts.core import flow, params, paths
+from xstilts.core import machine as machines
+from xstilts.core.errors import UserError, disk
+from xstilts.core.machine import Machine
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
+from xstilts.records import provenance, tracking
 from xstilts.report import runs_page
+from xstilts.training.launch import is_worker, rank, relaunch, share_of
 
 
 def run_stage(word: str, key: str | None = None) -> None:
@@ -29,13 +33,13 @@ def run_stage(word: str, key: str | None = None) -> None:
     arguments = [word] if key is None else [word, key]
     key = loaded.study if key is None else key
     spec = _spec(loaded, word, key)
-    if word in stages.TRAINED:
+    if word in flow.TRAINED:
         _check_share(loaded, word, key, machine.processes)
     if is_worker():  # whoever started it holds the lock
         _run(loaded, machine, word, key, spec)
         return
     with held(output(loaded, word, key), " ".join(arguments)) as lock:
-        if word in stages.TRAINED:
+        if word in flow.TRAINED:
             relaunch(machine, arguments, lock)
         _run(loaded, machine, word, key, spec)
 
@@ -74,7 +78,7 @@ def _check_share(loaded: Params, word: str, key: str, processes: int) -> None:
 def _spec(loaded: Params, word: str, key: str) -> dict[str, Any]:
     """The params of one run of a stage."""
     section = getattr(loaded, word)
-    if word in stages.SINGLE:
+    if word in flow.SINGLE:
         return dict(section.model_dump())
     if key not in section:
         known = ", ".join(sorted(section)) or "none in this study"
@@ -97,3 +101,58 @@ def output(loaded: Params, word: str, key: str) -> Path:
         "report": lambda: paths.REPORT,
     }
     return by_word[word]()
+
+
+@contextmanager
+def held(output: Path, what: str) -> Iterator[int]:
+    """Hold the lock of an output for the body.
+
+    Yields:
+        A file descriptor; processes that inherit it hold the lock too, until the last one ends.
+
+    Args:
+        what: what a person calls it: `transfer none-s1`.
+
+    Raises:
+        UserError: another process holds it; names that process.
+    """
+    path = output.with_name(f".{output.name}.lock")
+    with disk(path):
+        handle = _take(path, what)
+    try:
+        yield handle
+    finally:
+        path.unlink(missing_ok=True)  # while it is still ours: nobody can have locked it meanwhile
+        os.close(handle)
+
+
+def _take(path: Path, what: str) -> int:
+    """A descriptor of the locked file."""
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
+            os.close(handle)
+            raise UserError(
+                f"{what} is being run by {holder} ({path} is locked). "
+                "Mend: wait until it has ended, or end it, then run it again"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        if _is(handle, path):
+            with suppress(OSError):  # a full disk is told by what needs the room
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()} on {os.uname().nodename}".encode(), 0)
+            return handle
+        os.close(handle)  # its last holder deleted it between our two calls
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Whether the open file is still the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False

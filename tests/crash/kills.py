@@ -13,7 +13,7 @@ from pathlib import Path
 
 from projects import Repro
 
-from xstilts.stages import WORDS
+from xstilts.core.flow import WORDS
 
 POLL = 0.002
 GIVE_UP = 90.0  # seconds; a moment that does not come is told as missed

@@ -22,7 +22,7 @@ import projects
 import pytest
 from crash import kills
 
-from xstilts.stages import WORDS
+from xstilts.core.flow import WORDS
 
 pytestmark = pytest.mark.crash
 KILLS = int(os.environ.get("CRASH_KILLS", "26"))

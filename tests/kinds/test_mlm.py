@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xstilts.core.params import Training
 from xstilts.kinds import classification, mlm
-from xstilts.params import Training
 
 WORDS = ["tapika", "nemoti", "42", "бвгдае", "東京", "🙂", "</s>"]
 TRAINING = Training(steps=1, batch=8, learning_rate=1e-5)

@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from xstilts import batches, kinds
-from xstilts.model import WithHeads, language_head
-from xstilts.params import Training
+from xstilts import kinds
+from xstilts.core.params import Training
+from xstilts.model.checkpoint import language_head
+from xstilts.model.heads import WithHeads
 from xstilts.tasks import TASKS
+from xstilts.training import batches
 
 HIDDEN = 16
 LABELS = ["a", "b", "c"]

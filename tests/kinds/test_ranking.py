@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from xstilts import batches
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
+from xstilts.core.params import Training
 from xstilts.kinds import ranking
-from xstilts.params import Training
+from xstilts.training import batches
 
 CPU = torch.device("cpu")
 ROWS: list[dict[str, Any]] = [

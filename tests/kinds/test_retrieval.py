@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.kinds import retrieval
+from xstilts.evaluation import search
 
 ROWS = {"queries": st.integers(1, 12), "pool": st.integers(1, 12), "seed": st.integers(0, 99)}
 
@@ -25,9 +25,9 @@ def test_the_margin_is_that_of_the_formula(queries: int, pool: int, seed: int) -
     """Of each query's k nearest rows the one with the largest ratio is taken, as in the source."""
     rng = np.random.default_rng(seed)
     x, y = rng.random((queries, 6)), rng.random((pool, 6))  # no cosine is near 0
-    margins, near = margin_by_hand(x, y, retrieval.NEIGHBOURS)
+    margins, near = margin_by_hand(x, y, search.NEIGHBOURS)
     wanted = [rows[int(np.argmax(margins[q, rows]))] for q, rows in enumerate(near)]
-    found = retrieval.match(x, y, "margin")
+    found = search.match(x, y, "margin")
     for q, (ours, theirs) in enumerate(zip(found, wanted, strict=True)):
         assert ours in near[q]
         # Float32 may swap two that are equal to six digits.
@@ -41,8 +41,8 @@ def test_a_hub_wins_by_cosine_and_loses_by_margin() -> None:
     own = np.hstack([near * np.eye(size), np.sqrt(1 - near**2) * np.eye(size)])
     hub = queries.sum(axis=0, keepdims=True)  # its cosine to each query is 0.5
     pool = np.vstack([own, hub])
-    assert retrieval.match(queries, pool, "cosine").tolist() == [size] * size
-    assert retrieval.match(queries, pool, "margin").tolist() == list(range(size))
+    assert search.match(queries, pool, "cosine").tolist() == [size] * size
+    assert search.match(queries, pool, "margin").tolist() == list(range(size))
 
 
 def test_of_equal_neighbours_the_lowest_row_is_taken() -> None:
@@ -51,4 +51,4 @@ def test_of_equal_neighbours_the_lowest_row_is_taken() -> None:
     row = rng.random((1, 5))
     pool = np.vstack([rng.random((2, 5)), row, row, row])
     for similarity in ("cosine", "margin"):
-        assert retrieval.match(row, pool, similarity).tolist() == [2]
+        assert search.match(row, pool, similarity).tolist() == [2]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from xstilts import benchmark, protocols, scoring
-from xstilts.protocols import Protocol
+from xstilts.benchmarks import aggregates, protocols, score_files
+from xstilts.benchmarks.protocols import Protocol
 
 # Our names -> those of evaluate.py, whose files of a task end in .tsv where not said otherwise.
 OFFICIAL = {
@@ -42,7 +42,7 @@ def _values(mock: Path, rules: Protocol, seqeval: str, known: Any) -> Values:
     """All values of the tasks that the official report has."""
     return {
         task: {
-            language: scoring.score(
+            language: score_files.score(
                 task, language, *_files(mock, task, language), rules.name, seqeval
             ).values
             for language in languages
@@ -61,9 +61,9 @@ def _report(rules: Protocol, values: Values) -> dict[str, Any]:
             column = {language: found[name] for language, found in languages.items()}
             out[_official(task)][_official(name)] = column
             out[_official(task)][f"avg_{_official(name)}"] = sum(column.values()) / len(column)
-    for line in benchmark.lines(rules, values):
-        if line.metric == benchmark.SCORE and line.value is not None:
-            if line.level == benchmark.TASK:
+    for line in aggregates.lines(rules, values):
+        if line.metric == aggregates.SCORE and line.value is not None:
+            if line.level == aggregates.TASK:
                 out[_official(line.name)]["avg_metric"] = line.value
             else:
                 out[_official(line.name)] = line.value

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from xstilts.evaluation.search import Candidate, apply, best_threshold, mine
 from xstilts.metrics import METRICS
-from xstilts.metrics.mining import Candidate, apply, best_threshold, mine
 
 
 def _brute(x: NDArray[np.float64], y: NDArray[np.float64], k: int) -> list[tuple[int, int, float]]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.metrics import METRICS
 
 # metric, language, prediction, references -> exact match, F1; derived from the scripts' rules

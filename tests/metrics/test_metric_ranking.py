@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.metrics import METRICS, ranking
-from xstilts.metrics.ranking import average_precision, rank, top
+from xstilts.evaluation import search
+from xstilts.evaluation.search import rank, top
+from xstilts.metrics import METRICS
+from xstilts.metrics.ranking import average_precision
 
 # Whole numbers multiply without rounding, so ties are real and brute force is exact.
 _vectors = st.lists(st.tuples(*[st.integers(-3, 3)] * 3), min_size=1, max_size=25)
@@ -27,8 +29,8 @@ def test_blocks_find_what_brute_force_finds(
     """A pool of a million rows is never multiplied at once; no neighbour may be lost thereby."""
     q, p = np.array(queries, np.float32), np.array(pool, np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "_QUERIES", blocks[0])
-        patch.setattr(ranking, "_POOL", blocks[1])
+        patch.setattr(search, "_QUERIES", blocks[0])
+        patch.setattr(search, "_POOL", blocks[1])
         scores, rows = top(q, p, k)
     products = (q @ p.T).tolist()
     wanted = [

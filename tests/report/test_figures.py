@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-import sys
 from itertools import pairwise
 from pathlib import Path
 
+import fake_study
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import fake_study
-
-from xstilts import paths
-from xstilts.observe import Observe
-from xstilts.params import Params
-from xstilts.report import drawing, figures
-from xstilts.report.results import Results, load
-from xstilts.report.scaling import spread
+from xstilts.core import paths
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
+from xstilts.report import page, style
+from xstilts.report.data import Results, load
+from xstilts.report.figure_lines import spread
 from xstilts.stages import aggregate
 
 
@@ -64,12 +61,12 @@ def test_odd_studies_draw(
 ) -> None:
     """A single point, no source language, or more languages than colours must not stop a report."""
     monkeypatch.chdir(tmp_path)
-    drawn = figures.build(aggregated(fake_study.params(tasks, languages, (1,), resamples=20)))
+    drawn = page.build(aggregated(fake_study.params(tasks, languages, (1,), resamples=20)))
     assert {figure.name for figure in drawn} == expected | {
         "languages-paraphrase", "languages-fact_qa",
     }  # fmt: skip
     for figure in drawn:
-        svg = drawing.save(figure, tmp_path / "out")
+        svg = style.save(figure, tmp_path / "out")
         assert "<svg" in svg
         assert (tmp_path / "out" / f"{figure.name}.png").stat().st_size > 5000
 
@@ -81,7 +78,7 @@ def test_inline_svg_takes_the_colours_and_ids_of_the_page() -> None:
         '</metadata><g id="patch_1"><path id="m1" style="fill: #1b1f24"/>'
         '<use xlink:href="#m1" clip-path="url(#m1)"/></g></svg>'
     )
-    text = drawing.inline(svg, "one", "a label")
+    text = style.inline(svg, "one", "a label")
     assert text.startswith("<svg ")
     assert 'id="one-m1"' in text
     assert 'xlink:href="#one-m1" clip-path="url(#one-m1)"' in text

@@ -9,27 +9,24 @@ import csv
 import io
 import re
 import shutil
-import sys
 from itertools import combinations, pairwise
 from pathlib import Path
 
+import fake_study
 import matplotlib
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 
-sys.path.insert(0, str(Path(__file__).parent))
-import fake_study
-
-from xstilts import params as parameters
-from xstilts import paths
-from xstilts.files import write_json
-from xstilts.observe import Observe
-from xstilts.params import Params
-from xstilts.report import drawing, gains, heat, overview, page, table, tables
-from xstilts.report.results import Results, load, size_text
-from xstilts.report.scaling import line_figures
-from xstilts.report.terminal import print_table
+from xstilts.commands.scores import print_table
+from xstilts.core import params as parameters
+from xstilts.core import paths
+from xstilts.core.files import write_json
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
+from xstilts.report import figure_maps, figure_panels, page, style, table, tables
+from xstilts.report.data import Results, load, size_text
+from xstilts.report.figure_lines import line_figures
 from xstilts.stages import aggregate
 
 QUIET = Observe(quiet=True)
@@ -65,9 +62,9 @@ def series(results: Results) -> list[tuple[str, str, str, str]]:
     return [one for one in results.series() if one[0] != "shuffled"]
 
 
-def overlaps(figure: drawing.Figure) -> list[tuple[str, str]]:
+def overlaps(figure: style.Figure) -> list[tuple[str, str]]:
     """Pairs of words of a figure that lie on each other by more than a hair."""
-    with matplotlib.rc_context(drawing.STYLE):
+    with matplotlib.rc_context(style.STYLE):
         assert isinstance(figure.canvas.canvas, FigureCanvasAgg)
         renderer = figure.canvas.canvas.get_renderer()
         figure.canvas.draw(renderer)
@@ -87,7 +84,7 @@ def overlaps(figure: drawing.Figure) -> list[tuple[str, str]]:
 
 def test_translated_data_have_a_panel_of_their_own(results: Results) -> None:
     """A curve over translated rows beside one over native rows would be read as one experiment."""
-    first = next(overview.curves(results, series(results)))
+    first = next(figure_panels.curves(results, series(results)))
     panels = {
         ax.get_title(loc="left"): {text.get_text() for text in ax.texts} for ax in first.canvas.axes
     }
@@ -102,11 +99,11 @@ def test_translated_data_have_a_panel_of_their_own(results: Results) -> None:
 
 def test_words_of_the_figures_do_not_lie_on_each_other(results: Results) -> None:
     """Many lines end at one height, many names are long, and some targets have forty languages."""
-    drawn = list(overview.curves(results, series(results)))[:3]
+    drawn = list(figure_panels.curves(results, series(results)))[:3]
     scaled = [one for one in series(results) if len(results.sizes(one)) > 1][:4]
     drawn += list(line_figures(results, scaled))[1:3]
-    drawn += [heat.heat_map(results, "bucc"), gains.gains(results)]
-    with matplotlib.rc_context(drawing.STYLE):
+    drawn += [figure_maps.heat_map(results, "bucc"), figure_maps.gains(results)]
+    with matplotlib.rc_context(style.STYLE):
         assert {figure.name: overlaps(figure) for figure in drawn} == {
             figure.name: [] for figure in drawn
         }
@@ -114,7 +111,7 @@ def test_words_of_the_figures_do_not_lie_on_each_other(results: Results) -> None
 
 def test_a_heat_map_of_forty_languages_is_cut_into_legible_columns(results: Results) -> None:
     """Each language and mean is there once; no column is narrower than its number."""
-    figure = heat.heat_map(results, "wikiann")
+    figure = figure_maps.heat_map(results, "wikiann")
     assert len(figure.canvas.axes) > 1
     names = [label.get_text() for ax in figure.canvas.axes for label in ax.get_xticklabels()]
     assert names == [*results.languages("wikiann"), "zero-shot", "mean"]

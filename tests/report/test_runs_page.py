@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.files import write_json
+from xstilts.core.files import write_json
 from xstilts.report import runs_page
 
 

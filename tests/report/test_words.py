@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent))
 import fake_study
 
-from xstilts.report.finding import finding, support
-from xstilts.report.notes import notes
-from xstilts.report.results import Results, plain, signed, size_text, stars
+from xstilts.report.data import Results, plain, signed, size_text, stars
+from xstilts.report.words import finding, notes, support
 
 
 def row(**changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.sources import archive
 
 KINDS = ("a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.sources import card
 
 FILES = ["README.md", "de/test-0.parquet", "en/test-0.parquet", "en/train-0.parquet", "x/a/b.jsonl"]

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from xstilts import sources, tasks
-from xstilts.errors import UserError
-from xstilts.files import sha256_file
-from xstilts.observe import Observe
+from xstilts import tasks
+from xstilts.core.errors import UserError
+from xstilts.core.files import sha256_file
+from xstilts.core.progress import Observe
 from xstilts.sources import manifest
+from xstilts.sources.obtain import dataset
 from xstilts.tasks.base import Task
 
 CCG: Task = tasks.load("ccg")
@@ -20,7 +21,7 @@ NAMES = sorted(name for split in CCG.members for name in CCG.inside("en", split)
 def obtain(target: Path) -> None:
     spec: Any = SimpleNamespace(source="folder", dataset=CCG.dataset, place=f"${CCG.place}")
     target.mkdir(exist_ok=True)
-    sources.obtain(spec, target, Observe(quiet=True))
+    dataset(spec, target, Observe(quiet=True))
 
 
 @pytest.fixture

@@ -16,11 +16,10 @@ from typing import Any
 import pytest
 from fake_hub import COMMIT, Hub
 
-from xstilts import params as parameters
-from xstilts import sources
-from xstilts.errors import UserError
-from xstilts.observe import Observe
-from xstilts.sources import hub
+from xstilts.core import params as parameters
+from xstilts.core.errors import UserError
+from xstilts.core.progress import Observe
+from xstilts.sources import hub, obtain
 
 QUIET = Observe(quiet=True)
 CARD = b"""---
@@ -41,9 +40,9 @@ import sys, json
 from pathlib import Path
 from typing import Any
 from types import SimpleNamespace
-from xstilts import sources
-from xstilts.errors import UserError
-from xstilts.observe import Observe
+from xstilts.sources import obtain
+from xstilts.core.errors import UserError
+from xstilts.core.progress import Observe
 spec = SimpleNamespace(**json.loads(sys.argv[1]))
 try:
     print(getattr(sources, sys.argv[2])(spec, Path(sys.argv[3]), Observe(quiet=True)))
@@ -111,13 +110,13 @@ def test_what_is_not_pinned_says_how_to_pin_it(tmp_path: Path) -> None:
         source="hub", dataset="cambridgeltl/xcopa", revision=None, configs=wanted
     )
     with pytest.raises(UserError, match=r"not pinned to a commit .*Mend: `xstilts pin xcopa`"):
-        sources.obtain(spec, tmp_path, QUIET)
+        obtain.dataset(spec, tmp_path, QUIET)
     urls: dict[str, str | None] = {"https://example.org/a": "0" * 64, "https://example.org/b": None}
     spec = parameters.Fetch(source="hub", dataset="bucc/bucc2018", revision=None, urls=urls)
     with pytest.raises(
         UserError, match=r"/b is not pinned by its sha256.*Mend: `xstilts pin bucc`"
     ):
-        sources.obtain(spec, tmp_path, QUIET)
+        obtain.dataset(spec, tmp_path, QUIET)
     assert not list(tmp_path.iterdir())
 
 

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from xstilts import data, tasks
-from xstilts.errors import UserError
-from xstilts.sources import joined, url_path
+from xstilts import tasks
+from xstilts.core.errors import UserError
+from xstilts.rows import read, schema
+from xstilts.rows.read import read_split
+from xstilts.sources import joined
+from xstilts.sources.places import url_path
 from xstilts.sources.raw import Piece
 
 BUCC = {
@@ -35,7 +38,7 @@ def lay_out_bucc(folder: Path, files: dict[str, str], part: str = "sample") -> N
 def test_both_sides_of_bucc_with_their_pairs(tmp_path: Path) -> None:
     """Ids, sides and gold of both sides; an empty sentence is left out and counted."""
     lay_out_bucc(tmp_path, BUCC)
-    read = data.read(tasks.load("bucc"), tmp_path, "de", "validation")
+    read = read_split(tasks.load("bucc"), tmp_path, "de", "validation")
     assert [tuple(row.values()) for row in read.rows] == [
         ("de-1", "foreign", "Der Reiher schläft.", ["en-2"]),
         ("de-2", "foreign", "Niemand  weiß es.", []),
@@ -43,7 +46,7 @@ def test_both_sides_of_bucc_with_their_pairs(tmp_path: Path) -> None:
         ("en-2", "english", "The heron sleeps.", ["de-1"]),
     ]
     assert read.dropped == 1
-    assert read.table("mining").schema.equals(data.SCHEMAS["mining"])
+    assert read.table("mining").schema.equals(schema.SCHEMAS["mining"])
 
 
 @pytest.mark.parametrize(
@@ -60,14 +63,14 @@ def test_what_does_not_fit_together_in_bucc_is_named(
     """A lost sentence would count as one that no system finds."""
     lay_out_bucc(tmp_path, {**BUCC, **change})
     with pytest.raises(UserError, match=match):
-        data.read(tasks.load("bucc"), tmp_path, "de", "validation")
+        read.read_split(tasks.load("bucc"), tmp_path, "de", "validation")
 
 
 def test_a_part_of_bucc_that_is_missing_is_named(tmp_path: Path) -> None:
     """An archive without its gold, and a reader that got other files."""
     lay_out_bucc(tmp_path, {"de": BUCC["de"], "en": BUCC["en"]})
     with pytest.raises(UserError, match=r"has no file bucc2018/de-en/de-en\.sample\.gold\. Mend: "):
-        data.read(tasks.load("bucc"), tmp_path, "de", "validation")
+        read.read_split(tasks.load("bucc"), tmp_path, "de", "validation")
     with pytest.raises(UserError, match=r"BUCC in 'de': no \.de, \.en, \.gold file in x\. Mend: "):
         list(joined.bucc([Piece(Path("x"))], "de", "test"))
 

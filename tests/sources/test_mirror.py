@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from xstilts.errors import UserError
-from xstilts.files import sha256_file
-from xstilts.observe import Observe
-from xstilts.sources import manifest, model, obtain
+from xstilts.core.errors import UserError
+from xstilts.core.files import sha256_file
+from xstilts.core.progress import Observe
+from xstilts.sources import manifest, obtain
+from xstilts.sources.obtain import model
 
 CARD = """---
 configs:
@@ -58,7 +59,7 @@ def brought(target: Path) -> list[str]:
 
 def refused(tmp_path: Path, wanted: SimpleNamespace, match: str) -> None:
     with pytest.raises(UserError, match=match) as caught:
-        obtain(wanted, tmp_path / "out", QUIET)
+        obtain.dataset(wanted, tmp_path / "out", QUIET)
     assert "\n" not in str(caught.value)
     assert "Mend: " in str(caught.value)
 
@@ -69,14 +70,14 @@ def test_only_wanted_files_are_brought(
     """The variable is expanded when it runs, so params.yaml fits every machine."""
     monkeypatch.setenv("SOME_MIRROR", str(mirror))
     pinned = {URL: sha256_file(mirror / "urls/example.org/a/list.jsonl")}
-    obtain(spec("mirror:$SOME_MIRROR", urls=pinned), tmp_path / "out", QUIET)
+    obtain.dataset(spec("mirror:$SOME_MIRROR", urls=pinned), tmp_path / "out", QUIET)
     expected = ["README.md", "en/train.jsonl", "urls/example.org", "urls/example.org/a/list.jsonl"]
     assert brought(tmp_path / "out") == expected
 
 
 def test_a_url_without_a_pin_comes_from_a_mirror(mirror: Path, tmp_path: Path) -> None:
     """The hub refuses it; here the mirror's manifest vouches for it, and ours records its hash."""
-    obtain(spec(f"mirror:{mirror}", configs={}, urls={URL: None}), tmp_path / "out", QUIET)
+    obtain.dataset(spec(f"mirror:{mirror}", configs={}, urls={URL: None}), tmp_path / "out", QUIET)
     made = manifest.write(tmp_path / "out", "o/n", None, None)
     (one,) = made["files"].values()
     assert one["sha256"] == sha256_file(mirror / "urls/example.org/a/list.jsonl")
@@ -125,5 +126,5 @@ def test_other_bytes_than_pinned_or_listed(mirror: Path, tmp_path: Path) -> None
     (mirror / "manifest.json").write_text("{}")
     refused(tmp_path, spec(place), r"is not listed in the mirror's manifest\.json")
     (mirror / "manifest.json").unlink()
-    obtain(spec(place), tmp_path / "unchecked", QUIET)
+    obtain.dataset(spec(place), tmp_path / "unchecked", QUIET)
     assert (tmp_path / "unchecked/en/train.jsonl").read_text() == '{"a": 9}\n'

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.sources import raw
 
 ROWS = [{"a": "x\u2028y", "b": "1"}, {"a": 'he said "no"', "b": "2"}]

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
+import fake_study
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-import fake_study
-
-from xstilts import benchmark, best
-from xstilts.errors import UserError
-from xstilts.files import read_json, sha256_file, write_json
-from xstilts.observe import Observe
-from xstilts.params import Params
+from xstilts.benchmarks import aggregates
+from xstilts.core.errors import UserError
+from xstilts.core.files import read_json, sha256_file, write_json
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
+from xstilts.results import best
 from xstilts.stages import aggregate
 
 QUIET = Observe(quiet=True)
@@ -101,7 +99,7 @@ def test_every_input_is_in_the_record(study: Params) -> None:
 def test_a_study_without_published_targets_has_no_benchmark(study: Params) -> None:
     """The tables are there all the same, so that their readers need no case for it."""
     aggregate.run(study, "fake", QUIET)
-    for name, schema in (("benchmark", benchmark.SCHEMA), ("best", best.SCHEMA)):
+    for name, schema in (("benchmark", aggregates.SCHEMA), ("best", best.SCHEMA)):
         table = pq.read_table(OUT / f"{name}.parquet")
         assert table.num_rows == 0
         assert table.schema.equals(schema, check_metadata=True)

@@ -9,11 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from xstilts import data, tasks
-from xstilts import params as parameters
-from xstilts.errors import UserError
-from xstilts.files import write_parquet
-from xstilts.observe import Observe
+from xstilts import tasks
+from xstilts.core import params as parameters
+from xstilts.core.errors import UserError
+from xstilts.core.files import write_parquet
+from xstilts.core.progress import Observe
+from xstilts.rows import leaks, schema
+from xstilts.rows.read import read_split
 from xstilts.stages import check
 
 QUIET = Observe(quiet=True)
@@ -37,7 +39,7 @@ def rows(name: str, pairs: list[tuple[str, str]]) -> str:
         {"id": f"{path.parent.name}-{i}", "text_a": a, "text_b": b, "label": 0}
         for i, (a, b) in enumerate(pairs)
     ]
-    write_parquet(path, pa.Table.from_pylist(made, schema=data.SCHEMAS["classification"]))
+    write_parquet(path, pa.Table.from_pylist(made, schema=schema.SCHEMAS["classification"]))
     return str(path)
 
 
@@ -144,11 +146,11 @@ def test_a_targets_own_training_rows_reach_that_target_only() -> None:
     target = SimpleNamespace(train_rows=train, before=[])
     subset = SimpleNamespace(subsets=[SimpleNamespace(rows=[train])])
     for grid, expected in (
-        ({}, {"a": None, "b": check.APART}),
+        ({}, {"a": None, "b": leaks.APART}),
         ({"a": subset}, {"a": None, "b": None}),
     ):
         made: Any = SimpleNamespace(targets={"a": target}, subsample=grid)
-        found = check.compare(given, check.reached(made), QUIET)["pairs"]
+        found = leaks.compare(given, leaks.reached(made), QUIET)["pairs"]
         assert {pair["evaluation"]: pair["allowed"] for pair in found} == expected
         assert {pair["exact"] for pair in found} == {2}
 
@@ -203,7 +205,7 @@ def _prepared(name: str, language: str, split: str, url: str | None = None) -> s
     task: Any = tasks.load(name)
     folder = Path(MIRROR) / "datasets" / task.dataset
     path = Path("data") / name / f"{language}.{split}.parquet"
-    read = data.read(task, folder, language, split)  # type: ignore[arg-type]
+    read = read_split(task, folder, language, split)  # type: ignore[arg-type]
     write_parquet(path, read.table(task.kind))
     return str(path)
 
@@ -220,7 +222,7 @@ def test_known_leaks_of_published_data_are_found() -> None:
         "xquad": [_prepared("xquad", code, "validation") for code in ("en", "ru")],
         "xnli": [_prepared("xnli", "en", "test")],
     }
-    made = check.compare(spec(training=train, evaluation=scored), {}, QUIET)
+    made = leaks.compare(spec(training=train, evaluation=scored), {}, QUIET)
     pairs = {(p["training"], p["evaluation"], p["language"]): p for p in made["pairs"]}
     english, russian = pairs["squad_v1", "xquad", "en"], pairs["squad_v1", "xquad", "ru"]
     assert english["exact"] + english["same_id"] > english["rows"]

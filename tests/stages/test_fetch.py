@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xstilts import params as parameters
 from xstilts import tasks
-from xstilts.errors import UserError
-from xstilts.files import sha256_file
-from xstilts.observe import Observe
+from xstilts.core import params as parameters
+from xstilts.core.errors import UserError
+from xstilts.core.files import sha256_file
+from xstilts.core.progress import Observe
 from xstilts.stages import fetch
 
 QUIET = Observe(quiet=True)

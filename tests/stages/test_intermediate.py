@@ -12,11 +12,12 @@ import torch
 import training_encoders as encoders
 from safetensors.torch import load_file
 
-from xstilts import data, model
-from xstilts.errors import UserError
-from xstilts.files import write_parquet
-from xstilts.observe import Observe
-from xstilts.params import Intermediate
+from xstilts.core.errors import UserError
+from xstilts.core.files import write_parquet
+from xstilts.core.params import Intermediate
+from xstilts.core.progress import Observe
+from xstilts.model import checkpoint
+from xstilts.rows import schema
 from xstilts.stages import intermediate
 
 QUIET = Observe(quiet=True)
@@ -52,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoders.checkpoint("xlm-roberta", BASE)
     for kind, rows in ROWS.items():
         write_parquet(
-            Path(f"{kind}.parquet"), pa.Table.from_pylist(rows, schema=data.SCHEMAS[kind])
+            Path(f"{kind}.parquet"), pa.Table.from_pylist(rows, schema=schema.SCHEMAS[kind])
         )
 
 
@@ -85,7 +86,7 @@ def weights() -> dict[str, torch.Tensor]:
 def test_only_the_encoder_is_kept(tmp_path: Path) -> None:
     """Phang et al. 2020, section 2: the head stays behind; equal runs give equal bytes."""
     done = run(part("classification"))
-    assert weights().keys() == model.load_encoder(BASE).state_dict().keys()
+    assert weights().keys() == checkpoint.load_encoder(BASE).state_dict().keys()
     assert sorted(path.name for path in OUT.iterdir()) == [
         "config.json",
         "model.safetensors",
@@ -139,7 +140,7 @@ def test_a_mix_of_tasks_and_text_gives_one_encoder() -> None:
         method="multi",
         steps=12,
     )
-    assert weights().keys() == model.load_encoder(BASE).state_dict().keys()
+    assert weights().keys() == checkpoint.load_encoder(BASE).state_dict().keys()
     metrics = done["metrics"]
     assert metrics["rows"] == 24, "text that comes along is no row of the tasks"
     assert {name: value for name, value in metrics.items() if name.startswith("rows.")} == {
@@ -157,14 +158,14 @@ def test_masked_language_modelling_goes_on_alone() -> None:
     """The paper's other way to use more text: no task at all."""
     done = run(part("mlm"), method="mlm")
     assert done["metrics"]["rows"] == 8
-    assert weights().keys() == model.load_encoder(BASE).state_dict().keys()
+    assert weights().keys() == checkpoint.load_encoder(BASE).state_dict().keys()
 
 
 def test_a_sweep_tells_what_it_tried() -> None:
     """So that a reader of the record sees how the rate was chosen."""
     write_parquet(
         Path("v.parquet"),
-        pa.Table.from_pylist(ROWS["classification"][:4], schema=data.SCHEMAS["classification"]),
+        pa.Table.from_pylist(ROWS["classification"][:4], schema=schema.SCHEMAS["classification"]),
     )
     done = run(part("classification", validation="v.parquet"), sweep=[0.01, 0.001])
     metrics = done["metrics"]

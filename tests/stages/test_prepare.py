@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from xstilts import data, tasks
-from xstilts import params as parameters
-from xstilts.errors import UserError
-from xstilts.files import read_parquet, sha256_file
-from xstilts.observe import Observe
+from xstilts import tasks
+from xstilts.core import params as parameters
+from xstilts.core.errors import UserError
+from xstilts.core.files import read_parquet, sha256_file
+from xstilts.core.progress import Observe
+from xstilts.rows import schema
 from xstilts.sources import manifest
 from xstilts.stages import prepare
 
@@ -76,7 +77,7 @@ def test_rows_come_in_the_kinds_schema_and_are_counted() -> None:
     fetched("mnli", train=[*NLI, {**NLI[0], "label": -1, "idx": 3}], validation_matched=NLI[:1])
     made = run("mnli", train=["en"], validation=["en"])
     table = read_parquet(Path("out/mnli/en.train.parquet"))
-    assert table.schema.equals(data.SCHEMAS["classification"])
+    assert table.schema.equals(schema.SCHEMAS["classification"])
     assert table["label"].to_pylist() == [0, 1, 2]
     counts = statistics("mnli")["splits"]["train"]["en"]
     assert counts["labels"] == {"entailment": 1, "neutral": 1, "contradiction": 1}
@@ -243,7 +244,7 @@ def test_candidates_are_prepared_beside_their_queries() -> None:
     run("mewsli_x", train=["en"], test=["ar"], candidates=["mul"])
     for name in ("en.train", "ar.test", "mul.candidates"):
         table = read_parquet(Path(f"out/mewsli_x/{name}.parquet"))
-        assert (table.num_rows, table.schema) == (1, data.SCHEMAS["ranking"])
+        assert (table.num_rows, table.schema) == (1, schema.SCHEMAS["ranking"])
     assert set(statistics("mewsli_x")["leaks"]) == {"test"}
 
 

@@ -9,11 +9,14 @@ import pytest
 import training_encoders as encoders
 from safetensors.torch import load_file
 
-from xstilts import conversion, data, model, paths, sources, tokenizer
-from xstilts.errors import UserError
-from xstilts.files import write_parquet
-from xstilts.observe import Observe
-from xstilts.params import Pretrain
+from xstilts.core import paths
+from xstilts.core.errors import UserError
+from xstilts.core.files import write_parquet
+from xstilts.core.params import Pretrain
+from xstilts.core.progress import Observe
+from xstilts.model import checkpoint, tokenizer
+from xstilts.rows import schema
+from xstilts.sources import obtain
 from xstilts.stages import pretrain
 
 QUIET = Observe(quiet=True)
@@ -53,7 +56,7 @@ def imported(monkeypatch: pytest.MonkeyPatch, name: str, spoil: Any = None) -> A
         if spoil:
             spoil(target)
 
-    monkeypatch.setattr(sources, "model", bring)
+    monkeypatch.setattr(obtain, "model", bring)
     spec = Pretrain(source="hub", reads="-", model="org/name", revision="0" * 40)
     made: Any = SimpleNamespace(study="s", pretrain=spec)
     return pretrain.run(made, "s", QUIET)
@@ -65,7 +68,7 @@ def test_a_checkpoint_of_each_architecture_is_imported(
 ) -> None:
     """mBERT, mDeBERTa-v3, mmBERT and XLM-R: one line of the study apart."""
     done = imported(monkeypatch, name)
-    assert done["metrics"]["parameters"] == model.load_encoder(OUT).num_parameters()
+    assert done["metrics"]["parameters"] == checkpoint.load_encoder(OUT).num_parameters()
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= set(done["inputs"])
 
 
@@ -73,7 +76,7 @@ def only_sentencepiece(folder: Path) -> None:
     """As mDeBERTa-v3 is published."""
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false, "vocab_type": "spm"}')
-    sentencepiece(folder / conversion.MODEL)
+    sentencepiece(folder / tokenizer.MODEL)
 
 
 def test_a_sentencepiece_model_becomes_a_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +125,7 @@ def test_a_small_model_is_trained_from_scratch() -> None:
     ]
     write_parquet(
         paths.rows(Path("text"), "mul", "train"),
-        pa.Table.from_pylist(rows, schema=data.SCHEMAS["mlm"]),
+        pa.Table.from_pylist(rows, schema=schema.SCHEMAS["mlm"]),
     )
     shape = {"vocabulary": 40, "layers": 1, "hidden": 16, "heads": 2, "feed_forward": 16}
     spec = Pretrain.model_validate(
@@ -140,7 +143,7 @@ def test_a_small_model_is_trained_from_scratch() -> None:
     done = pretrain.run(made, "s", QUIET)
     assert done["metrics"]["rows"] == 15
     assert done["metrics"]["loss"] == done["curves"]["loss"][-1][1]
-    assert model.load_masked_lm(OUT).num_parameters() == done["metrics"]["parameters"]
+    assert checkpoint.load_masked_lm(OUT).num_parameters() == done["metrics"]["parameters"]
     first = load_file(OUT / "model.safetensors")
     pretrain.run(made, "s", QUIET)
     again = load_file(OUT / "model.safetensors")

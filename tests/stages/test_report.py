@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import fake_study
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-import fake_study
-
-from xstilts import paths
-from xstilts.errors import UserError
-from xstilts.files import read_json, sha256_file, write_json
-from xstilts.observe import Observe
-from xstilts.params import Params
+from xstilts.core import paths
+from xstilts.core.errors import UserError
+from xstilts.core.files import read_json, sha256_file, write_json
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
 from xstilts.stages import aggregate, report
 
 QUIET = Observe(quiet=True)

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts import params as parameters
-from xstilts.errors import UserError
-from xstilts.files import read_parquet, sha256_file, write_parquet
-from xstilts.observe import Observe
+from xstilts.core import params as parameters
+from xstilts.core.errors import UserError
+from xstilts.core.files import read_parquet, sha256_file, write_parquet
+from xstilts.core.progress import Observe
+from xstilts.rows import subsets
 from xstilts.stages import subsample
 
 QUIET = Observe(quiet=True)
@@ -26,7 +27,7 @@ FOLDER = Path("data/subsample/s") / KEY
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=7))
 def test_every_head_keeps_each_groups_share_to_within_one(counts: list[int]) -> None:
     """The claim of `interleave`, for every head and every group."""
-    turns = subsample.interleave(counts)
+    turns = subsets.interleave(counts)
     total, taken = sum(counts), [0] * len(counts)
     for step, turn in enumerate(turns, 1):
         taken[turn] += 1
@@ -43,21 +44,21 @@ def test_the_order_is_a_permutation_that_only_the_seed_decides(
 ) -> None:
     """Every row once, with and without labels."""
     for given_labels in (labels, None):
-        order = subsample.order(len(labels), seed, given_labels)
+        order = subsets.order(len(labels), seed, given_labels)
         assert sorted(order.tolist()) == list(range(len(labels)))
-        assert (order == subsample.order(len(labels), seed, given_labels)).all()
+        assert (order == subsets.order(len(labels), seed, given_labels)).all()
 
 
 def test_the_order_is_the_same_on_every_machine() -> None:
     """Written down once: another numpy or platform that gives another order breaks studies."""
-    assert subsample.order(10, 1).tolist() == [9, 2, 4, 7, 5, 0, 8, 6, 3, 1]
+    assert subsets.order(10, 1).tolist() == [9, 2, 4, 7, 5, 0, 8, 6, 3, 1]
     labels = [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
-    assert subsample.order(10, 1, labels).tolist() == [9, 2, 4, 7, 0, 5, 8, 1, 3, 6]
+    assert subsets.order(10, 1, labels).tolist() == [9, 2, 4, 7, 0, 5, 8, 1, 3, 6]
 
 
 def test_seeds_give_unlike_orders() -> None:
     """Seeds are repeats of the experiment, so their subsets must differ."""
-    heads = [set(subsample.order(1000, seed)[:100].tolist()) for seed in range(5)]
+    heads = [set(subsets.order(1000, seed)[:100].tolist()) for seed in range(5)]
     shared = [len(a & b) for a in heads for b in heads if a is not b]
     assert max(shared) < 30  # 10 expected
 
@@ -203,6 +204,6 @@ def test_missing_and_corrupt_rows_are_one_line(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=5), st.sampled_from([0.3, 0.7, 1.0]))
 def test_turns_by_smoothing_use_each_row_once(counts: list[int], power: float) -> None:
     """Every row of every file, whatever the counts: an empty file is no trouble."""
-    assert Counter(subsample.smoothed(counts, power)) == {
+    assert Counter(subsets.smoothed(counts, power)) == {
         place: count for place, count in enumerate(counts) if count
     }

@@ -10,10 +10,15 @@ import pytest
 import transfer_project as project
 from transfer_project import LANGUAGES, STUDY, killed_after, params, predictions, run, target
 
-from xstilts import files, launch, paths, scores
+from xstilts.core import files, paths
+from xstilts.evaluation import score
+from xstilts.evaluation import target as target_module
+from xstilts.evaluation.target import _keep
 from xstilts.kinds import mining
 from xstilts.metrics import METRICS
+from xstilts.results import scores
 from xstilts.stages import transfer
+from xstilts.training import launch
 
 KINDS = list(project.METRICS)
 
@@ -70,14 +75,14 @@ def test_a_language_that_is_scored_is_not_scored_again(
     """Forty languages take hours: an interruption in the last one must not cost the others."""
     run(params(target(kind)))
     straight = {path.name: path.read_bytes() for path in project.RESULTS.iterdir()}
-    keep = transfer._keep
+    keep = _keep
     places: list[Any] = []
     with monkeypatch.context() as patch:
-        patch.setattr(transfer, "_keep", killed_after(1, keep, places))
+        patch.setattr(target_module, "_keep", killed_after(1, keep, places))
         with pytest.raises(project.Killed):
             run(params(target(kind)))
     again: list[Any] = []
-    monkeypatch.setattr(transfer, "_keep", killed_after(9, keep, again))
+    monkeypatch.setattr(target_module, "_keep", killed_after(9, keep, again))
     run(params(target(kind)))
     assert (len(places), len(again)) == (1, 1)
     assert {path.name: path.read_bytes() for path in project.RESULTS.iterdir()} == straight
@@ -99,7 +104,7 @@ def test_predictions_that_tell_nothing_apart_are_flagged(
     kind: str, found: list[Any], wanted: bool
 ) -> None:
     """One candidate before all others for every query, or no pair at all, is a collapse."""
-    assert transfer.collapsed(kind, found) is wanted
+    assert score.collapsed(kind, found) is wanted
 
 
 @pytest.mark.slow

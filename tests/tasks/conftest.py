@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from xstilts.sources import url_path
+from xstilts.sources.places import url_path
 from xstilts.tasks.base import Task
 
 Rows = dict[str, list[dict[str, Any]]]

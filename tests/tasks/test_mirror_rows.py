@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from xstilts import data, tasks
-from xstilts.observe import Observe
-from xstilts.sources import card, obtain, raw, url_path
+from xstilts import tasks
+from xstilts.core.progress import Observe
+from xstilts.rows import read
+from xstilts.rows.read import raw_files
+from xstilts.sources import card, obtain, raw
+from xstilts.sources.places import url_path
 from xstilts.tasks.base import Split, Task
 from xstilts.tasks.shapes import CLUE_LABELS
 
@@ -102,7 +105,7 @@ def test_rows_are_those_that_the_datasets_library_reads(tmp_path: Path) -> None:
         theirs = datasets.load_dataset(
             str(folder), config, split=source, cache_dir=str(tmp_path / name)
         )
-        (path,) = data.raw_files(task, folder, language, split)
+        (path,) = read.raw_files(task, folder, language, split)
         assert list(raw.read(path, "hub")) == theirs.to_list()
 
 
@@ -113,15 +116,15 @@ def test_every_row_of_the_mirror_is_read(name: str, tmp_path: Path) -> None:
     spec = wanted(task)
     if not spec.configs and not spec.urls:
         pytest.skip(f"the mirror has no {name}")
-    obtain(spec, tmp_path, Observe(quiet=True))
+    obtain.dataset(spec, tmp_path, Observe(quiet=True))
     listed = manifest()
     for split, language in cells(task):
         if name == "lareqa":
             continue  # sentences and questions of one file: counted in the test of its reader
-        rows = data.read(task, tmp_path, language, split)
+        rows = read.read_split(task, tmp_path, language, split)
         assert rows.rows
         prefix = "" if split in task.urls else f"datasets/{task.dataset}/"
-        paths = data.raw_files(task, tmp_path, language, split)
+        paths = read.raw_files(task, tmp_path, language, split)
         have = sum(listed[prefix + path.relative_to(tmp_path).as_posix()]["rows"] for path in paths)
         assert len(rows.rows) + rows.dropped + rows.unmatched + rows.elsewhere == have
         if task.name == "tydiqa" and split == "validation":
@@ -136,7 +139,7 @@ def test_every_file_of_the_mirror_is_read_by_a_task() -> None:
         folder = mirror() / "datasets" / task.dataset
         for split, language in cells(task):
             root = mirror() if split in task.urls else folder
-            paths = data.raw_files(task, root, language, split)
+            paths = raw_files(task, root, language, split)
             read |= {path.relative_to(mirror()).as_posix() for path in paths}
     unread = {path for path in manifest() if path not in read and Path(path).suffix != ".md"}
     assert {_group(path) for path in unread} == set(UNREAD)

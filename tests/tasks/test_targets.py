@@ -11,9 +11,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from xstilts import data, params, protocols, tasks
-from xstilts.observe import Observe
-from xstilts.sources import card, url_path
+from xstilts import tasks
+from xstilts.benchmarks import protocols
+from xstilts.core import params
+from xstilts.core.progress import Observe
+from xstilts.rows import read, schema
+from xstilts.sources import card
+from xstilts.sources.places import url_path
 from xstilts.stages import fetch, prepare
 from xstilts.tasks import lareqa, squad_retrieval
 from xstilts.tasks.base import Split, Task
@@ -125,11 +129,11 @@ def test_all_rows_of_the_mirror_come_through(
     for split, language in cells(task):
         one = counts["splits"][split][language]
         table = pq.read_table(tmp_path / f"out/{language}.{split}.parquet")
-        assert table.schema.equals(data.SCHEMAS[task.kind])
+        assert table.schema.equals(schema.SCHEMAS[task.kind])
         assert table.num_rows == one["rows"] > 0
         assert len(set(table["id"].to_pylist())) == one["rows"]
         fetched = tmp_path / "data/fetch" / task.dataset.replace("/", "--")
-        files = data.raw_files(task, fetched, language, split)
+        files = read.raw_files(task, fetched, language, split)
         names = [f"{prefix}{path.relative_to(fetched).as_posix()}" for path in files]
         if name == "lareqa":  # eleven files make a language's rows; see the next test
             continue
@@ -186,12 +190,12 @@ def test_mewsli_x_comes_from_three_configs(
     """Pairs to train on, mentions of a language, and one pool of candidates for all of them."""
     made = fixture("mewsli_x")
     task = lay_out(tasks.load("mewsli_x"), made["files"], "en", tmp_path)
-    (query,) = data.load_rows(task, tmp_path, "en", "test")
-    (candidate,) = data.load_rows(task, tmp_path, "mul", "candidates")
+    (query,) = read.load_rows(task, tmp_path, "en", "test")
+    (candidate,) = read.load_rows(task, tmp_path, "mul", "candidates")
     assert query["relevant"] == [candidate["id"]] == ["Q00000"]
     assert (query["positive"], candidate["relevant"]) == (None, [])
     assert candidate["text"] == "Bo hat eine Mühle."
-    assert all(row["positive"] for row in data.load_rows(task, tmp_path, "en", "train"))
+    assert all(row["positive"] for row in read.load_rows(task, tmp_path, "en", "train"))
 
 
 @mirrored

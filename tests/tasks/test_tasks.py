@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from xstilts import data, tasks
-from xstilts.errors import UserError
+from xstilts import tasks
+from xstilts.core.errors import UserError
 from xstilts.metrics import METRICS
+from xstilts.rows import read, schema
 from xstilts.tasks.base import Split, Task
 from xstilts.tasks.languages import LANGUAGES
 
@@ -40,7 +41,7 @@ def test_what_a_reader_may_ask_of_a_task_is_there(task: Task) -> None:
     for name in ("name", "title", "description", "dataset", "licence", "reference", "metric"):
         assert str(getattr(task, name)).strip(), name
     assert task.reference.startswith("https://") or task.dataset.startswith("world/")
-    assert task.kind in data.SCHEMAS
+    assert task.kind in schema.SCHEMAS
     assert task.metric in METRICS
     assert task.origin in ORIGINS
     assert splits(task) <= SPLITS
@@ -165,11 +166,11 @@ def test_rows_of_the_published_shape_become_rows_of_the_kind(
     """Four made-up rows in the source's columns; some are to be left out or put right."""
     made = fixture(name)
     task = lay_out(tasks.load(name), made["files"], made["language"], tmp_path)
-    rows = data.load_rows(task, tmp_path, made["language"], made["split"])
+    rows = read.load_rows(task, tmp_path, made["language"], made["split"])
     assert rows[0] == made["first"]
     assert len(rows) == made["rows"]
     assert len({row["id"] for row in rows}) == len(rows)
-    table = pa.Table.from_pylist(rows, schema=data.SCHEMAS[task.kind])
+    table = pa.Table.from_pylist(rows, schema=schema.SCHEMAS[task.kind])
     assert table.to_pylist() == rows
     for row in rows if task.kind == "span" else []:
         for answer in row["answers"]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from xstilts import data, tasks
-from xstilts.errors import UserError
+from xstilts import tasks
+from xstilts.core.errors import UserError
 from xstilts.kinds import span
+from xstilts.rows import read
 from xstilts.tasks.base import Task
 from xstilts.tasks.shapes import NLI_LABELS, NO_ANSWER
 
@@ -66,7 +67,7 @@ def test_a_question_without_an_answer_is_kept(
     """It is a third to a half of the rows, and what the task teaches beyond SQuAD 1.1."""
     made = fixture(name)
     task = lay_out(tasks.load(name), made["files"], made["language"], tmp_path)
-    rows = data.read(task, tmp_path, made["language"], made["split"])
+    rows = read.read_split(task, tmp_path, made["language"], made["split"])
     assert [bool(row["answers"]) for row in rows.rows] == [True, True, False, True]
     assert rows.unmatched == 0
 
@@ -89,7 +90,7 @@ def test_a_lost_answer_is_counted_and_not_trained_on(
     """Translation loses answers; as a row without one it would teach that there is none."""
     made = fixture(name)
     task = lay_out(tasks.load(name), made["files"], made["language"], tmp_path)
-    rows = data.read(task, tmp_path, made["language"], made["split"])
+    rows = read.read_split(task, tmp_path, made["language"], made["split"])
     assert (len(rows.rows), rows.unmatched) == (3, 1)
     assert all(row["answers"] for row in rows.rows)
 
@@ -137,11 +138,11 @@ def test_supertags_come_from_the_users_files(
     made = fixture("ccg")
     task = lay_out(tasks.load("ccg"), made["files"], "en", tmp_path)
     (tmp_path / "tags_to_id.json").write_text("{}")  # jiant's, which is not needed
-    labels = data.labelled(task, tmp_path).labels
+    labels = read.labelled(task, tmp_path).labels
     assert labels == tuple(sorted(labels))
     assert len(labels) == 7
     for split in task.members:
-        rows = data.load_rows(task, tmp_path, "en", split)
+        rows = read.load_rows(task, tmp_path, "en", split)
         named = [[labels[tag] for tag in row["tags"]] for row in rows]
         assert named == [row["tags"] for row in made["files"][split]]
 

@@ -9,8 +9,9 @@ import pytest
 import yaml
 from whole.test_methods import run_all
 
-from xstilts import files, params, plan
-from xstilts.errors import UserError
+from xstilts.commands import graph, use
+from xstilts.core import files, params
+from xstilts.core.errors import UserError
 
 pytestmark = [
     pytest.mark.slow,
@@ -60,18 +61,18 @@ def test_every_target_at_hand_goes_all_the_way(
     Path("references.yaml").write_bytes((root / "references.yaml").read_bytes())
     study = benchmark_study(study)
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
-    plan.use("small")
+    use.use("small")
     with pytest.raises(UserError, match=r"lareqa.*3 more in .*allow_overlap"):
         run_all(params.load())
     assert not Path("models").exists(), "nothing is trained before the check is passed"
     study["allow_overlap"] = WHY
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
-    plan.use("small")
+    use.use("small")
     loaded = params.load()
     run_all(loaded)
     rows = pq.read_table("results/aggregate/small/scores.parquet").to_pylist()
     cells = {(row["run"], row["target"], row["language"]) for row in rows if row["main"]}
-    assert len(cells) == plan.cells(loaded)
+    assert len(cells) == graph.cells(loaded)
     leaks = files.read_json(Path("statistics/small/overlap.json"))["pairs"]
     found = {(pair["training"], pair["evaluation"], pair["language"]) for pair in leaks}
     assert {("squad_v1", "xquad", "en"), ("squad_v1", "xquad", "th")} <= found

@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from xstilts import params, plan, stages
-from xstilts.observe import Observe
+from xstilts.commands import graph, use
+from xstilts.core import flow, params
+from xstilts.core.progress import Observe
 
 pytestmark = pytest.mark.slow
 
@@ -45,8 +46,8 @@ METHODS: list[dict[str, Any]] = [
 
 def run_all(loaded: params.Params) -> None:
     """Every stage in the order of the flow, in this process."""
-    for word in stages.WORDS:
-        for key in plan.keys(loaded, word):
+    for word in flow.WORDS:
+        for key in graph.keys(loaded, word):
             import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
 
 
@@ -61,7 +62,7 @@ def test_every_method_reaches_the_report(
     Path("studies").mkdir()
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     Path("references.yaml").write_bytes((root / "references.yaml").read_bytes())
-    plan.use("small")
+    use.use("small")
     loaded = params.load()
     assert len(loaded.transfer) == 12
     run_all(loaded)

@@ -48,7 +48,7 @@ def test_the_stages_that_train_run_on_other_settings(
     run(folder, "xstilts", "intermediate", "world_qa-qaa-40-s1")
     run(folder, "xstilts", "transfer", "world_qa-qaa-40-s1")
     assert (folder / "models/pretrain/small/tokenizer.json").read_bytes() == kept
-    from xstilts import scores
+    from xstilts.results import scores
 
     name = "results/transfer/small/world_qa-qaa-40-s1/scores.json"
     one, two = (scores.from_json(place / name) for place in (finished, folder))

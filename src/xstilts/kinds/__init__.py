@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from xstilts.params import Training
+from xstilts.core.params import Training
 
 Row = dict[str, Any]
 # "ids": token ids of each sequence; "types", where the tokenizer has them: 0 and 1 in parallel;

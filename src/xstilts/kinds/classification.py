@@ -9,9 +9,8 @@ from numpy.random import Generator
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.heads import SequenceHead
 from xstilts.kinds import Feature, Row, encoded
-from xstilts.kinds.choosing import decode, references, weight
+from xstilts.model.heads import SequenceHead
 
 __all__ = [
     "decode",
@@ -60,3 +59,20 @@ def shuffle(rows: list[Row], rng: Generator) -> list[Row]:
     """Labels permuted over rows: the distribution stays, the meaning goes."""
     permuted = rng.permutation(np.array([row["label"] for row in rows]))
     return [{**row, "label": int(label)} for row, label in zip(rows, permuted, strict=True)]
+
+
+def weight(feature: Feature) -> int:
+    """One loss term a row."""
+    return 1
+
+
+def decode(
+    outputs: list[Any], features: list[Feature], rows: list[Row], labels: list[str]
+) -> list[int]:
+    """One label, or number of a choice, a row."""
+    return list(outputs)
+
+
+def references(rows: list[Row], labels: list[str]) -> list[int]:
+    """Gold labels, or numbers of the right choices."""
+    return [row["label"] for row in rows]

@@ -1,6 +1,6 @@
 """Mining of translations (BUCC): nothing is trained; pairs are found in two lists of sentences.
 
-Embeddings are made in embedding.py, pairs and threshold in metrics/mining.py.
+Embeddings are made in evaluation/embed.py, pairs and threshold in evaluation/search.py.
 """
 
 from __future__ import annotations

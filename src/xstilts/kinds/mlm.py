@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, tensor
 from torch.nn.functional import cross_entropy
 
+from xstilts.core.params import Training
 from xstilts.kinds import Feature, Row, encoded
-from xstilts.params import Training
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:

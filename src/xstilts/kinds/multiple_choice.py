@@ -9,9 +9,9 @@ from numpy.random import Generator
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.heads import SequenceHead
 from xstilts.kinds import Feature, Row, encoded
-from xstilts.kinds.choosing import decode, references, weight
+from xstilts.kinds.classification import decode, references, weight
+from xstilts.model.heads import SequenceHead
 
 __all__ = [
     "decode",

@@ -23,9 +23,9 @@ from numpy.random import Generator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
+from xstilts.core.params import Training
 from xstilts.kinds import Feature, Row, encoded
-from xstilts.params import Training
 
 MAX_QUERY = 96  # tokens, special ones included: scripts/train_lareqa.sh
 SCALE = 100.0

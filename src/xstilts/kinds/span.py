@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.heads import TokenHead
 from xstilts.kinds import Feature, Row, sequence
+from xstilts.model.heads import TokenHead
 
 MAX_QUESTION = 64
 N_BEST = 20

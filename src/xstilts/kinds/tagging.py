@@ -12,8 +12,8 @@ from numpy.random import Generator
 from torch import Tensor, full, nn
 from torch.nn.functional import cross_entropy
 
-from xstilts.heads import TokenHead
 from xstilts.kinds import Feature, Row
+from xstilts.model.heads import TokenHead
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:

@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.metrics.accuracy import paired, percentage
 
 Normalise = Callable[[str, str], str]  # (text, language) -> words joined by one blank

@@ -8,91 +8,7 @@ there with faiss or a sort of all products.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from xstilts.metrics.accuracy import paired, percentage
-from xstilts.metrics.retrieval import unit_rows
-
-CUT = 20  # XTREME-R looks at the first 20 candidates
-_QUERIES, _POOL = 1024, 16384  # rows of one product: 64 MiB of scores, whatever the pool's size
-
-
-def rank(
-    queries: NDArray[np.floating], candidates: NDArray[np.floating], k: int
-) -> NDArray[np.int64]:
-    """Rows of the k candidates (c, d) nearest to each query (q, d) by cosine: (q, min(k, c)).
-
-    Best first; of equal products the lower row is first. Both scripts multiply: LAReQA's encoders
-    give unit vectors, Mewsli-X normalises candidates, so cosine gives the same order in both.
-
-    Raises:
-        ValueError: as `top`.
-    """
-    return top(unit_rows(queries), unit_rows(candidates), k)[1]
-
-
-def top(
-    queries: NDArray[np.float32], pool: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k largest inner products of each query (q, d) with pool rows (p, d), exactly.
-
-    Returns products and pool rows, each (q, min(k, p)), best first, of equal ones the lower row
-    first. Never holds more than a block of products.
-
-    Raises:
-        ValueError: shapes do not fit, k is below 1, or the pool is empty.
-    """
-    if queries.ndim != 2 or pool.ndim != 2 or queries.shape[1] != pool.shape[1]:
-        raise ValueError(f"queries {queries.shape} and pool {pool.shape} are not (q, d) and (p, d)")
-    if not len(pool) or k < 1:
-        raise ValueError(f"cannot find {k} neighbours among {len(pool)} rows")
-    k = min(k, len(pool))
-    scores = np.empty((len(queries), k), np.float32)
-    rows = np.empty((len(queries), k), np.int64)
-    for start in range(0, len(queries), _QUERIES):
-        block = slice(start, start + _QUERIES)
-        scores[block], rows[block] = _top_of_block(queries[block], pool, k)
-    return scores, rows
-
-
-def _top_of_block(
-    queries: NDArray[np.float32], pool: NDArray[np.float32], k: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """`top` of a few queries: the best so far, into which block after block is merged."""
-    width = max(_POOL, k)
-    number = np.arange(len(queries))
-    scores = queries @ pool[:width].T
-    # Products equal to the k-th stay in, so that the row number and not the sort breaks the tie.
-    keep = scores >= np.partition(scores, -k, axis=1)[:, -k, None]
-    of, found = np.nonzero(keep)
-    best_scores, best_rows = _best(of, found, scores[keep], number, k)
-    for start in range(width, len(pool), width):
-        scores = queries @ pool[start : start + width].T
-        keep = scores > best_scores[:, -1:]
-        if keep.any():
-            of, found = np.nonzero(keep)
-            best_scores, best_rows = _best(
-                np.concatenate([np.repeat(number, k), of]),
-                np.concatenate([best_rows.ravel(), found + start]),
-                np.concatenate([best_scores.ravel(), scores[keep]]),
-                number,
-                k,
-            )
-    return best_scores, best_rows
-
-
-def _best(
-    of: NDArray[np.int64],
-    rows: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    number: NDArray[np.int64],
-    k: int,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The k best of triples (query, row, score) for each query in `number`; it has at least k."""
-    order = np.lexsort((rows, -scores, of))
-    taken = order[np.searchsorted(of[order], number)[:, None] + np.arange(k)]
-    return scores[taken], rows[taken]
 
 
 def average_precision(ranked: list[str], relevant: list[str], k: int | None = None) -> float:
@@ -130,3 +46,6 @@ def score(
 ) -> dict[str, float]:
     """`map_at_20`, 0-100: the mean over queries; an empty ranking is worth 0."""
     return {"map_at_20": percentage(per_example(predictions, references, language))}
+
+
+CUT = 20  # XTREME-R looks at the first 20 candidates

@@ -13,8 +13,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from xstilts import paths, stages
-from xstilts.files import write_bytes
+from xstilts.core import flow, paths
+from xstilts.core.files import write_bytes
 
 MLFLOW = "http://127.0.0.1:5000"
 LEFT_OUT = ("stage", "key", "study", "mlflow_run_id", "mlflow_experiment_id")
@@ -45,7 +45,7 @@ def write(study: str) -> Path:
     back = "../" * (len(target.parts) - 1) + (paths.REPORT / "index.html").as_posix()
     parts = [HEAD.format(study=escape(study), style=style, report=back)]
     # `transfer` is what the report links to, so it comes first; sorting keeps the others in order.
-    for stage in sorted(stages.WORDS, key=lambda word: word != "transfer"):
+    for stage in sorted(flow.WORDS, key=lambda word: word != "transfer"):
         found = _read(paths.provenance(study, stage, "x").parent)
         if found:
             parts.append(_section(stage, found))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xstilts.files import write_bytes
+from xstilts.core.files import write_bytes
 
 
 @dataclass(frozen=True)

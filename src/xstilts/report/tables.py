@@ -1,4 +1,4 @@
-"""Tables of the report, but for published scores (published.py) and leaks (leaks.py)."""
+"""Tables of the report, but for published scores and leaks (published.py)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts import summary
-from xstilts.report import leaks, published
-from xstilts.report.results import SETTING, Results, plain, signed, size_text, stars
+from xstilts.report import published
+from xstilts.report.data import SETTING, Results, plain, signed, size_text, stars
 from xstilts.report.table import Entry, Table
+from xstilts.results import scores
 
 SMALL_HASH = 12  # characters of a sha256 that a person compares
 
@@ -21,7 +21,7 @@ def build(results: Results) -> dict[str, Table]:
     tables = [make(results) for make in made]
     if results.best:
         tables.append(_best(results))
-    tables += [*published.build(results), *leaks.build(results)]
+    tables += [*published.build(results), *published.leak_tables(results)]
     return {table.name: table for table in tables}
 
 
@@ -48,12 +48,12 @@ def _deltas(results: Results) -> Table:
     reach = max((abs(row["delta"]) for row in results.comparisons()), default=1.0) or 1.0
     records, rows = [], []
     # The mean is the last of few, the first of many, where the last may be out of sight.
-    many = len(results.targets) > FEW and summary.ALL in results.columns
-    columns = [summary.ALL, *results.targets] if many else results.columns
+    many = len(results.targets) > FEW and scores.ALL in results.columns
+    columns = [scores.ALL, *results.targets] if many else results.columns
     for group in results.groups:
         entries = _setting(group)
         for target in columns:
-            language = results.headline(target) if target != summary.ALL else summary.ZERO_SHOT
+            language = results.headline(target) if target != scores.ALL else scores.ZERO_SHOT
             row = results.row(target, language, group["group"])
             entries.append(_delta_entry(row, reach))
             records += [row] if row is not None else []
@@ -74,7 +74,7 @@ def _deltas(results: Results) -> Table:
             " “best for each target” is the setting chosen on validation rows, target by target;"
             " its intervals take the choice as given, and it is not tested."
         )
-    names = {summary.ALL: "mean of targets"}
+    names = {scores.ALL: "mean of targets"}
     header = [*COLUMNS, *(names.get(target, target) for target in columns)]
     return Table("deltas", "Gain over no intermediate training", caption, header, rows, records)
 

@@ -19,7 +19,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 LIMIT = 8 << 30  # bytes that one archive may unpack to; the largest one known here has 0.6e9

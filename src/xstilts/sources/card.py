@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 
 NAME = "README.md"
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.S)

@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from xstilts.errors import UserError
-from xstilts.observe import Observe
+from xstilts.core.errors import UserError
+from xstilts.core.progress import Observe
 
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 

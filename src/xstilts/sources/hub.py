@@ -19,10 +19,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from xstilts import files
-from xstilts.errors import UserError, disk
-from xstilts.observe import Observe
-from xstilts.sources import MODEL_FILES, card, pin_mend, url_path
+from xstilts.core import files
+from xstilts.core.errors import UserError, disk
+from xstilts.core.progress import Observe
+from xstilts.sources import card
+from xstilts.sources.places import MODEL_FILES, pin_mend, url_path
 
 TIMEOUT = 30.0  # seconds without a byte
 TRIES, PAUSE = 3, 1.0  # seconds between two tries
@@ -34,7 +35,7 @@ MEND = (
 
 
 def obtain(spec: Any, target: Path, observe: Observe) -> str | None:
-    """Download the wanted files of a data set; see `sources.obtain`.
+    """Download the wanted files of a data set; see `sources.dataset`.
 
     Returns:
         The commit that was brought; None where all files came from URLs.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.sources.archive import MEND
 from xstilts.sources.raw import Piece
 from xstilts.tasks.base import Row, Split

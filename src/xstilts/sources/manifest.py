@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from xstilts import files
-from xstilts.errors import UserError
+from xstilts.core import files
+from xstilts.core.errors import UserError
 from xstilts.sources import raw
 
 NAME = "manifest.json"

@@ -17,10 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xstilts import files
-from xstilts.errors import UserError
-from xstilts.observe import Observe
-from xstilts.sources import MODEL_FILES, card, url_path
+from xstilts.core import files
+from xstilts.core.errors import UserError
+from xstilts.core.progress import Observe
+from xstilts.sources import card
+from xstilts.sources.places import MODEL_FILES, url_path
 
 MANIFEST = "manifest.json"
 
@@ -48,7 +49,7 @@ def expand(place: str) -> Path:
 
 
 def obtain(spec: Any, place: str, target: Path, observe: Observe) -> None:
-    """Copy the wanted files of a data set from a mirror; see `sources.obtain`."""
+    """Copy the wanted files of a data set from a mirror; see `sources.dataset`."""
     root = expand(place)
     hashes = _hashes(root)
     jobs: list[tuple[str, Path, str | None]] = []  # path in the mirror, copy, pinned sha256

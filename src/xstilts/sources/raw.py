@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import pyarrow.parquet as pq
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.sources import archive
 from xstilts.sources.archive import MEND
 from xstilts.tasks.base import Row

@@ -9,9 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
-from xstilts import files, paths, record
-from xstilts.observe import Observe, Record
-from xstilts.params import Params
+from xstilts.core import files, paths
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe, Record
+from xstilts.records import record
 from xstilts.sources import card, manifest, obtain
 
 
@@ -23,7 +24,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     """
     spec = params.fetch[key]
     with files.output_folder(paths.fetched(spec.dataset)) as out:
-        commit = obtain(spec, out, observe)
+        commit = obtain.dataset(spec, out, observe)
         facts = manifest.write(out, spec.dataset, commit or spec.revision, _licence(spec, out))
         metrics = {
             "files": float(len(facts["files"])),

@@ -10,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts import files, kinds, model, paths, record, state, tokenizer
-from xstilts.distributed import Workers
-from xstilts.finetuning import Goal, Setup, Trained, finetune
+from xstilts import kinds
+from xstilts.core import files, paths
+from xstilts.core.machine import load_machine
+from xstilts.core.params import Intermediate, Params, Part
+from xstilts.core.progress import Observe, Record
 from xstilts.kinds import Row, mlm
-from xstilts.machine import load_machine
-from xstilts.observe import Observe, Record
-from xstilts.params import Intermediate, Params, Part
+from xstilts.model import checkpoint, tokenizer
+from xstilts.records import record
+from xstilts.training import state
+from xstilts.training.engine import Workers
+from xstilts.training.finetune import Goal, Setup, Trained, finetune
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -50,7 +54,7 @@ def inputs_of(spec: Intermediate) -> list[Path]:
     base = Path(spec.checkpoint)
     named = [path for part in spec.parts for path in (part.rows, part.validation) if path]
     read = [Path(path) for path in dict.fromkeys(named)]
-    weights = model.weight_files(base) or [base / "model.safetensors"]
+    weights = checkpoint.weight_files(base) or [base / "model.safetensors"]
     return [*read, *weights, base / "tokenizer.json"]
 
 

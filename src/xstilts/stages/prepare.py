@@ -10,10 +10,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from xstilts import data, files, paths, record, statistics
-from xstilts.errors import UserError
-from xstilts.observe import Observe, Record
-from xstilts.params import Params, Prepare
+from xstilts.core import files, paths
+from xstilts.core.errors import UserError
+from xstilts.core.params import Params, Prepare
+from xstilts.core.progress import Observe, Record
+from xstilts.records import record
+from xstilts.rows import read
+from xstilts.rows.counts import OwnRows, describe
 from xstilts.sources import manifest
 from xstilts.tasks.base import Split, Task
 
@@ -59,20 +62,20 @@ def run(params: Params, key: str, observe: Observe) -> Record:
 def _prepare(task: Task, spec: Prepare, out: Path, observe: Observe) -> dict[str, Any]:
     """Write the parquet files; give the statistics."""
     counts: dict[str, Any] = {"splits": {}, "leaks": {}}
-    seen = statistics.Seen()
-    task = data.labelled(task, Path(spec.fetched))
+    seen = OwnRows()
+    task = read.labelled(task, Path(spec.fetched))
     leaky = task.kind != "mlm" and "train" in spec.splits
     wanted = [(split, language) for split in ORDER for language in spec.splits.get(split, ())]
     with observe.progress(f"prepare {task.name}", len(wanted)) as advance:
         for split, language in wanted:
-            rows = data.read(task, Path(spec.fetched), language, split)
+            rows = read.read_split(task, Path(spec.fetched), language, split)
             if not rows.rows:
                 raise UserError(
                     f"{spec.fetched} has no {split} rows of {task.name} in {language!r}. "
                     "Mend: leave that language or split out of the study"
                 )
             files.write_parquet(paths.rows(out, language, split), rows.table(task.kind))
-            counts["splits"].setdefault(split, {})[language] = statistics.describe(task, rows)
+            counts["splits"].setdefault(split, {})[language] = describe(task, rows)
             if leaky and split == "train":
                 seen.add(rows.rows)
             elif leaky and split != "candidates":

@@ -13,23 +13,17 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from xstilts import (
-    conversion,
-    files,
-    kinds,
-    model,
-    paths,
-    record,
-    sources,
-    state,
-    tokenizer,
-    training,
-)
-from xstilts.distributed import Workers
+from xstilts import kinds
+from xstilts.core import files, paths
+from xstilts.core.machine import load_machine
+from xstilts.core.params import Corpus, Params, Pretrain
+from xstilts.core.progress import Observe, Record
 from xstilts.kinds import Row, mlm
-from xstilts.machine import load_machine
-from xstilts.observe import Observe, Record
-from xstilts.params import Corpus, Params, Pretrain
+from xstilts.model import checkpoint, heads, tokenizer, unigram
+from xstilts.records import record
+from xstilts.sources import obtain
+from xstilts.training import loop, state
+from xstilts.training.engine import Workers
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -47,10 +41,10 @@ def _imported(params: Params, key: str, observe: Observe) -> Record:
     """Copy a pinned checkpoint and see that it can be loaded."""
     spec = params.pretrain
     with files.output_folder(paths.pretrained(params.study)) as out:
-        sources.model(spec, out, observe)
-        conversion.complete(out)
+        obtain.model(spec, out, observe)
+        tokenizer.complete(out)
         tokenizer.load(out)
-        encoder = model.load_encoder(out)
+        encoder = checkpoint.load_encoder(out)
         metrics = {"parameters": float(encoder.num_parameters())}
         done = record.make(params, "pretrain", key, spec, [], metrics)
         done["inputs"] = {file.name: files.sha256_file(file) for file in sorted(out.iterdir())}
@@ -69,12 +63,12 @@ def _scratch(params: Params, key: str, observe: Observe) -> Record:
     rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
     words = _tokenizer(place, rows, spec, workers)
     features = mlm.encode(rows, words, spec.training.max_length, 0)
-    lesson = training.Lesson("text", mlm, features)
+    lesson = loop.Lesson("text", mlm, features)
     net = _net(_whole(spec, words)).to(workers.device)
-    job = training.Job("pretrain", net, [lesson], words, spec.training, spec.seed)
-    weights, history = training.train(job, place, machine, observe)
+    job = loop.Job("pretrain", net, [lesson], words, spec.training, spec.seed)
+    weights, history = loop.train(job, place, machine, observe)
     whole = _whole(spec, words)
-    training.load_weights(_net(whole), weights)
+    loop.load_weights(_net(whole), weights)
     metrics = {
         **history.losses(),
         "rows": float(len(rows)),
@@ -98,12 +92,12 @@ def _whole(spec: Pretrain, words: Any) -> PreTrainedModel:
     assert spec.architecture is not None
     assert spec.training is not None
     torch.manual_seed(spec.seed)
-    return model.small_xlmr(spec.architecture, len(words), spec.training.dropout)
+    return checkpoint.small_xlmr(spec.architecture, len(words), spec.training.dropout)
 
 
-def _net(whole: PreTrainedModel) -> model.WithHeads:
+def _net(whole: PreTrainedModel) -> heads.WithHeads:
     """Encoder and language-modelling head, which share their weights with `whole`."""
-    return model.WithHeads(whole.base_model, [model.language_head(whole)])
+    return heads.WithHeads(whole.base_model, [checkpoint.language_head(whole)])
 
 
 def corpus_files(corpus: Corpus) -> list[Path]:
@@ -127,6 +121,6 @@ def _tokenizer(place: Path, rows: list[Row], spec: Pretrain, workers: Workers) -
     if workers.rank == 0 and not folder.exists():
         texts = [text for row in rows for text in (row["text"], row["pair"]) if text]
         with files.output_folder(folder) as out:
-            tokenizer.train_unigram(texts, spec.architecture.vocabulary, out)
+            unigram.train_unigram(texts, spec.architecture.vocabulary, out)
     workers.barrier()
     return tokenizer.load(folder)

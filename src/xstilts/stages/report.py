@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xstilts import paths, record
-from xstilts.files import output_folder, write_bytes, write_json
-from xstilts.observe import Observe, Record
-from xstilts.params import Params
-from xstilts.report import results as reading
+from xstilts.core import paths
+from xstilts.core.files import output_folder, write_bytes, write_json
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe, Record
+from xstilts.records import record
+from xstilts.report import data as reading
 
 LOOKS = (Path("report/page.html.j2"), Path("report/style.css"))  # code that is no module
 
@@ -25,20 +26,20 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: a file of the aggregate is missing or broken.
     """
     # matplotlib takes a second to import: only now.
-    from xstilts.report import drawing, figures, page, plots, table, tables
+    from xstilts.report import page, style, table, tables
 
     results = reading.load(params, paths.aggregated(params.study))
     with output_folder(paths.REPORT) as out:
-        drawn = figures.build(results)
+        drawn = page.build(results)
         with observe.progress("figures", len(drawn)) as advance:
             saved = []
             for figure in drawn:
-                saved.append((figure, drawing.save(figure, out / "figures")))
+                saved.append((figure, style.save(figure, out / "figures")))
                 advance(1)
         built = tables.build(results)
         for one in built.values():
             table.save(one, out / "tables")
-        plots.save(results, out / "plots")
+        page.save(results, out / "plots")
         write_bytes(out / "index.html", page.render(results, saved, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
         inputs = list(results.files)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.tasks.base import Task
 
 NAMES: tuple[str, ...] = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xstilts.errors import UserError
+from xstilts.core.errors import UserError
 from xstilts.tasks.base import Row, Split, Task
 
 MEMBERS: dict[Split, tuple[str, ...]] = {"train": ("ccg.train",), "validation": ("ccg.dev",)}

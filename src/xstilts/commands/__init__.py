@@ -1,0 +1,1 @@
+"""What people ask for beside running stages: a module a verb."""

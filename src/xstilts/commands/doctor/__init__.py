@@ -1,0 +1,1 @@
+"""`xstilts doctor`: looks at the machine and every place that a study needs."""

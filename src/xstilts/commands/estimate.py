@@ -1,0 +1,256 @@
+"""What a study will cost: rows, GPU hours and disk, before anything runs. `xstilts plan` prints it.
+
+Arithmetic only: a forward pass takes 2 floating-point operations a token and weight, a backward
+pass 4 more (Kaplan et al. 2020, section 2.1); the table of the vocabulary is looked up and counts
+not, nor do heads. Rows are counted where they are prepared, published or usual elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from xstilts import tasks
+from xstilts.core import files, paths
+from xstilts.core.params import Params, Part, Subset, Target, Training
+from xstilts.model import published
+
+FLOPS = 1.1e14  # sustained: an A100 at 35 % of its 3.12e14 in bf16
+FORWARD, BOTH = 2, 6  # operations a token and weight
+# Mean tokens of an example, all choices of a question together; by XLM-R's tokenizer.
+TOKENS = {
+    "classification": 45,
+    "multiple_choice": 350,
+    "span": 200,
+    "tagging": 35,
+    "retrieval": 50,  # a pair
+    "mining": 30,
+    "ranking": 170,
+    "mlm": 128,
+}
+# Usual rows of a language, where none are prepared: the mean over the published evaluation sets.
+EVALUATED = {
+    "xnli": 5_010, "paws_x": 2_000, "xcopa": 500, "udpos": 2_500, "wikiann": 6_500, "xquad": 1_190,
+    "mlqa": 6_500, "tydiqa": 560, "bucc": 660_000, "tatoeba": 890, "mewsli_x": 1_360,
+    "lareqa": 1_190,
+}  # fmt: skip
+POOLS = {"mewsli_x": 1_000_000, "lareqa": 13_014}  # candidates of all languages together
+UNKNOWN_ROWS = 1_000  # of an evaluation set about which nothing is known
+ROW_BYTES = 500  # of a row of text, raw or prepared
+PREDICTION_BYTES = 150  # of a prediction with its reference
+WEIGHT_BYTES = 4  # weights are kept in fp32
+STATE_COPIES = 4  # weights, gradients and two moments: what a running training keeps
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Floating-point operations a second and process, and how that is known."""
+
+    flops: float
+    known: str
+
+
+class Estimate:
+    """Costs of a compiled study.
+
+    Args:
+        loaded: the study.
+        flops: sustained operations a second of one GPU; None: measured where runs of the stage are
+            finished, else `FLOPS`.
+    """
+
+    def __init__(self, loaded: Params, flops: float | None = None) -> None:
+        self.loaded = loaded
+        self.given = flops
+        self.prepared = {Path(spec.out): key for key, spec in loaded.prepare.items()}
+        self.subsets = {
+            f"{paths.subsampled(loaded.study, key)}/{subset.out}.parquet": subset
+            for key, spec in loaded.subsample.items()
+            for subset in spec.subsets
+        }
+        self._rates: dict[str, Rate] = {}
+        self._statistics: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
+
+    @cached_property
+    def size(self) -> tuple[int, int] | None:
+        """Weights of the encoder: (all, those that are multiplied); None: not known."""
+        spec = self.loaded.pretrain
+        if spec.architecture:
+            shape = spec.architecture
+            layer = 4 * shape.hidden**2 + 2 * shape.hidden * shape.feed_forward
+            looked_up = (shape.vocabulary + shape.max_positions) * shape.hidden
+            return layer * shape.layers + looked_up, layer * shape.layers
+        known = published.by_hub(spec.model or "")
+        return (known.parameters, known.parameters - known.embeddings) if known else None
+
+    def counted(self, file: str) -> int | None:
+        """Rows of a prepared file: as the statistics say, else as published; None: not known."""
+        path = Path(file)
+        key = self.prepared[path.parent]
+        language, split = path.name.split(".")[:2]
+        if key not in self._statistics:
+            found = paths.statistics(self.loaded.study, key)
+            self._statistics[key] = files.read_json(found)["splits"] if found.exists() else {}
+        rows = self._statistics[key].get(split, {}).get(language, {}).get("rows")
+        if rows is None and split == "train":
+            rows = tasks.load(self.loaded.prepare[key].task).train_rows.get(language)
+        return rows
+
+    def subset_rows(self, subset: Subset) -> int | None:
+        """Rows of a subset; None: all of a file whose rows are not known."""
+        counts = [self.counted(file) for file in subset.rows]
+        known = [count for count in counts if count is not None]
+        whole = sum(known) if len(known) == len(counts) else None
+        if subset.size == "all":
+            return whole
+        return min(subset.size, whole or subset.size)
+
+    def part_rows(self, run: str) -> dict[str, int | None]:
+        """Training rows of each part of a run of phase ii."""
+        parts = self.loaded.intermediate[run].parts
+        return {part.task: self.subset_rows(self.subsets[part.rows]) for part in parts}
+
+    def run_rows(self, run: str) -> int | None:
+        """Training rows of a run of phase ii; None: not known."""
+        counts = list(self.part_rows(run).values())
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
+    def evaluated(self, target: Target) -> int:
+        """Rows that are scored, of all languages; the pool of a ranking too."""
+        folder, total = Path(target.rows), 0
+        for language in target.languages:
+            rows = self.counted(str(paths.rows(folder, language, target.split)))
+            total += rows or EVALUATED.get(target.task, UNKNOWN_ROWS)
+        return total + (POOLS.get(target.task, 0) if target.candidates else 0)
+
+    def operations(self, word: str, key: str) -> float:
+        """Floating-point operations of one run of a stage; 0 where nothing is trained or scored."""
+        if self.size is None:
+            return 0.0
+        weights = self.size[1]
+        if word == "intermediate":
+            return BOTH * weights * self._mixed(key)
+        if word == "pretrain":
+            spec = self.loaded.pretrain
+            return BOTH * weights * _tokens("mlm", spec.training, 0) if spec.training else 0.0
+        if word == "transfer":
+            names = self.loaded.transfer[key].targets
+            return sum(self._target[name] for name in names) * weights
+        return 0.0
+
+    @cached_property
+    def _target(self) -> dict[str, float]:
+        """Operations a weight for one checkpoint through each target."""
+        out = {}
+        for name, target in self.loaded.targets.items():
+            done = FORWARD * self.evaluated(target) * _length(target.kind, target.max_length)
+            if target.training and target.train_rows:
+                rows = self.counted(target.train_rows) or UNKNOWN_ROWS
+                rows = min(rows, target.train_limit or rows)
+                done += BOTH * _tokens(target.kind, target.training, rows)
+            for one in target.before:
+                rows = self.counted(one.rows) or UNKNOWN_ROWS
+                done += BOTH * _tokens(target.kind, one.training, rows)
+            out[name] = done
+        return out
+
+    def _mixed(self, run: str) -> float:
+        """Tokens that a run of phase ii trains on: each part's share of the updates."""
+        spec, rows = self.loaded.intermediate[run], self.part_rows(run)
+        if spec.mixing is None:
+            part = spec.parts[0]
+            return _tokens(part.kind, spec.training, rows[part.task] or 0, part)
+        cap, heat = spec.mixing.cap, spec.mixing.temperature
+        own = {
+            part.task: min(rows[part.task] or 0, cap or rows[part.task] or 0)
+            for part in spec.parts
+            if part.share is None
+        }
+        fixed = sum(part.share or 0.0 for part in spec.parts)
+        examples = sum(own.values()) * (spec.training.epochs or 0) / (1 - fixed)
+        if spec.training.steps:
+            examples = spec.training.steps * spec.training.batch
+        weight = {task: count ** (1 / heat) for task, count in own.items()}
+        whole = sum(weight.values()) or 1.0
+        tried = max(1, len(spec.training.sweep))
+        shares = {
+            part.task: part.share or (1 - fixed) * weight.get(part.task, 0.0) / whole
+            for part in spec.parts
+        }
+        lengths = {part.task: _length(part.kind, part.max_length) for part in spec.parts}
+        return tried * examples * sum(shares[task] * lengths[task] for task in shares)
+
+    def rate(self, word: str) -> Rate:
+        """How fast a stage goes: as given, else as measured in this study, else as assumed."""
+        if word not in self._rates:
+            given = Rate(self.given or 0.0, "as given by --flops")
+            self._rates[word] = given if self.given else self._measured(word)
+        return self._rates[word]
+
+    def _measured(self, word: str) -> Rate:
+        """What the finished runs of a stage show; without any, the assumption."""
+        seconds = operations = 0.0
+        runs = 0
+        for path in sorted(Path("provenance", self.loaded.study, word).glob("*.json")):
+            found = files.read_json(path)
+            if path.stem in getattr(self.loaded, word, {}) or path.stem == self.loaded.study:
+                processes = (found.get("machine") or {}).get("processes", 1)
+                seconds += found.get("seconds", 0.0) * processes
+                operations += self.operations(word, path.stem)
+                runs += 1
+        if seconds and operations:
+            return Rate(
+                operations / seconds, f"measured in {runs} finished run{'s' if runs > 1 else ''}"
+            )
+        return Rate(FLOPS, "assumed: an A100 at 35 % of its bf16 peak")
+
+    def hours(self, word: str, keys: list[str]) -> float:
+        """Hours of one process (a GPU) for some runs of a stage."""
+        return sum(self.operations(word, key) for key in keys) / self.rate(word).flops / 3600
+
+    @cached_property
+    def _files(self) -> dict[str, str]:
+        """Every prepared file of the study -> its task."""
+        return {
+            str(paths.rows(Path(spec.out), language, split)): spec.task
+            for spec in self.loaded.prepare.values()
+            for split, languages in spec.splits.items()
+            for language in languages
+        }
+
+    def uncounted(self) -> list[str]:
+        """Tasks with training rows of which nobody knows how many they are."""
+        found = {
+            task
+            for file, task in self._files.items()
+            if file.endswith(".train.parquet") and self.counted(file) is None
+        }
+        return sorted(found)
+
+    def disk(self) -> dict[str, float]:
+        """Bytes at the end, by what they are; DVC's cache holds them again where links fail."""
+        loaded, weights = self.loaded, self.size[0] if self.size else 0
+        rows = sum(self.counted(file) or UNKNOWN_ROWS for file in self._files)
+        chosen = sum(self.subset_rows(subset) or 0 for subset in self.subsets.values())
+        scored = sum(self.evaluated(target) for target in loaded.targets.values())
+        return {
+            "encoders": float(WEIGHT_BYTES * weights * (len(loaded.intermediate) + 1)),
+            "predictions": float(PREDICTION_BYTES * scored * len(loaded.transfer)),
+            "data": float(ROW_BYTES * (2 * rows + chosen)),
+            "one running training": float(STATE_COPIES * WEIGHT_BYTES * weights),
+        }
+
+
+def _length(kind: str, longest: int) -> float:
+    """Mean tokens of an example: the usual ones, cut where a single text is cut."""
+    usual = TOKENS[kind]
+    return float(usual if kind in ("multiple_choice", "span") else min(usual, longest))
+
+
+def _tokens(kind: str, training: Training, rows: int, part: Part | None = None) -> float:
+    """Tokens of one training, all rates of a sweep included."""
+    examples = training.steps * training.batch if training.steps else (training.epochs or 0) * rows
+    longest = part.max_length if part else training.max_length
+    return max(1, len(training.sweep)) * examples * _length(kind, longest)

@@ -1,0 +1,227 @@
+"""What `xstilts plan` prints: stages, runs, targets, costs, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.table import Table
+
+from xstilts.commands import graph
+from xstilts.commands.estimate import Estimate, Rate
+from xstilts.commands.graph import changed_stages, ever_run, every_stage, to_run
+from xstilts.commands.obstacles import obstacles
+from xstilts.core import flow, params
+from xstilts.core.params import Intermediate, Params
+
+MANY = 40  # runs, from which a line each says less than a line a task
+PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
+WIDTH = 100  # columns that the tables need
+SHOWN = 12  # languages that are named; more are counted
+
+
+def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
+    """Print the plan.
+
+    Args:
+        pending: stages, as DVC names them, that `dvc repro` would run.
+        flops: sustained operations a second of one GPU, for the hours; None: see estimate.py.
+    """
+    console = Console(highlight=False, width=max(Console().width, WIDTH))
+    estimate = Estimate(loaded, flops)
+    report = loaded.report
+    console.print(f"[bold]{loaded.study}[/]: {report.title}")
+    console.print(f"source {report.source}; {_base(loaded)}")
+    console.print(_stages(loaded, pending, estimate))
+    many = len(loaded.transfer) > MANY
+    console.print((_grouped if many else _runs)(loaded, pending, estimate))
+    console.print(_targets(loaded, estimate))
+    cells = graph.cells(loaded)
+    todo = sum(
+        len(loaded.targets[target].languages)
+        for run, spec in loaded.transfer.items()
+        if f"transfer@{run}" in pending
+        for target in spec.targets
+    )
+    console.print(
+        f"{len(loaded.transfer)} runs, {cells} cells (run x target x language): "
+        f"{cells - todo} done, {todo} to run with `dvc repro`."
+    )
+    for line in _costs(loaded, estimate):
+        console.print(line, soft_wrap=True)
+    for line in _obstacles(loaded):
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _base(loaded: Params) -> str:
+    """One line on phase i."""
+    spec = loaded.pretrain
+    if spec.architecture is None:
+        return f"model {spec.model} at {spec.revision or 'no known commit'}"
+    shape = spec.architecture
+    return f"model: XLM-R from scratch, {shape.layers} layers x {shape.hidden}"
+
+
+def _hours(hours: float) -> str:
+    """Hours with as many digits as they deserve."""
+    if hours == 0:
+        return "-"
+    if hours < 0.01:
+        return "<0.01"
+    return f"{hours:,.2f}" if hours < 10 else f"{hours:,.0f}"
+
+
+def _count(rows: int | None) -> str:
+    return "?" if rows is None else f"{rows:,}"
+
+
+def _stages(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
+    """A row per stage: how often, what is done, what it costs."""
+    table = Table("stage", "all", "done", "would run", "GPU hours", **PLAIN)  # type: ignore[arg-type]
+    for word in flow.WORDS:
+        keys = graph.keys(loaded, word)
+        names = {graph.stage_name(loaded, word, key) for key in keys}
+        todo = len(names & pending)
+        hours = _hours(estimate.hours(word, keys)) if word in flow.TRAINED else "-"
+        table.add_row(word, str(len(names)), str(len(names) - todo), str(todo), hours)
+    return table
+
+
+def _runs(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
+    """A row per run: what it is and what of it is done."""
+    table = Table(**PLAIN)  # type: ignore[arg-type]
+    table.add_column("run", no_wrap=True)  # ids are there to be copied
+    for name in ("method", "rows", "seed", "hours", "intermediate", "transfer"):
+        table.add_column(name)
+    for run, spec in loaded.transfer.items():
+        second, hours = "-", estimate.hours("transfer", [run])
+        rows: int | None = 0
+        if run in loaded.intermediate:
+            second = "to run" if f"intermediate@{run}" in pending else "done"
+            rows = estimate.run_rows(run)
+            hours += estimate.hours("intermediate", [run])
+        third = "to run" if f"transfer@{run}" in pending else "done"
+        table.add_row(run, spec.method, _count(rows), str(spec.seed), _hours(hours), second, third)
+    return table
+
+
+def _grouped(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
+    """A row per task, method, language and variant; under each size its runs and what is left."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for run, spec in loaded.intermediate.items():
+        key = (spec.task, spec.method, spec.language, spec.variant)
+        groups.setdefault(key, []).append(run)
+    sizes = _ordered(spec.size for spec in loaded.intermediate.values())
+    table = Table(**PLAIN)  # type: ignore[arg-type]
+    for name in ("task", "method", "in", "variant"):
+        table.add_column(name, no_wrap=True)
+    for name in (*map(_short, sizes), "rows", "hours"):
+        table.add_column(name, justify="right")
+    for group, runs in groups.items():
+        specs = [loaded.intermediate[run] for run in runs]
+        row = [_cell(runs, specs, size, pending) for size in sizes]
+        most = [estimate.run_rows(run) for run in runs]
+        rows = None if None in most else max(count for count in most if count is not None)
+        hours = estimate.hours("intermediate", runs) + estimate.hours("transfer", runs)
+        table.add_row(*group, *row, _count(rows), _hours(hours))
+    bare = [run for run in loaded.transfer if run not in loaded.intermediate]
+    hours = estimate.hours("transfer", bare)
+    blank = [""] * len(sizes)
+    table.add_row("none", f"{len(bare)} runs", "", "", *blank, "0", _hours(hours))
+    table.caption = "Under a size: runs (seeds); a/b: a of b are left. rows: of the largest run."
+    return table
+
+
+def _short(size: int | str) -> str:
+    """1000 -> 1K."""
+    whole = isinstance(size, int) and size % 1000 == 0
+    return f"{int(size) // 1000}K" if whole else str(size)
+
+
+def _ordered(sizes: Iterable[int | str]) -> list[int | str]:
+    """Each size once, the smallest first, `all` last."""
+    return sorted(set(sizes), key=lambda size: (isinstance(size, str), size))
+
+
+def _cell(runs: list[str], specs: list[Intermediate], size: int | str, pending: set[str]) -> str:
+    """Runs of one size, and how many of them are left where some are done."""
+    found = [run for run, spec in zip(runs, specs, strict=True) if spec.size == size]
+    left = [run for run in found if {f"intermediate@{run}", f"transfer@{run}"} & pending]
+    if not found:
+        return ""
+    return str(len(found)) if len(left) == len(found) else f"{len(left)}/{len(found)}"
+
+
+def _targets(loaded: Params, estimate: Estimate) -> Table:
+    """A row per target: where it is trained and scored."""
+    names = ("target", "kind", "trained in", "scored in", "rows", "protocol")
+    table = Table(**PLAIN)  # type: ignore[arg-type]
+    for name in names:
+        table.add_column(name, no_wrap=name != "scored in")
+    for name, spec in loaded.targets.items():
+        trained = spec.source_language if spec.training else "(not trained)"
+        before = f" after {', '.join(one.task for one in spec.before)}" if spec.before else ""
+        rows = _count(estimate.evaluated(spec))
+        many = len(spec.languages) > SHOWN
+        languages = f"{len(spec.languages)} languages" if many else " ".join(spec.languages)
+        table.add_row(name, spec.kind, trained + before, languages, rows, spec.protocol)
+    return table
+
+
+def _costs(loaded: Params, estimate: Estimate) -> list[str]:
+    """Hours and disk, with what they rest on."""
+    if estimate.size is None:
+        return [f"The size of {loaded.pretrain.model} is not known, so its hours are not, either."]
+    used: dict[Rate, list[str]] = {}
+    for word in flow.TRAINED:
+        if estimate.hours(word, graph.keys(loaded, word)):
+            used.setdefault(estimate.rate(word), []).append(word)
+    total = sum(estimate.hours(word, graph.keys(loaded, word)) for word in flow.TRAINED)
+    rates = ", ".join(
+        f"{rate.flops:.2g} FLOP/s in {' and '.join(words)} ({rate.known})"
+        for rate, words in used.items()
+    )
+    parts = estimate.disk()
+    made = ", ".join(f"{name} {_bytes(count)}" for name, count in parts.items())
+    unknown = f"; without {', '.join(estimate.uncounted())}, whose rows are not known yet"
+    made += unknown if estimate.uncounted() else ""
+    return [
+        f"Estimated {_hours(total)} GPU hours, from 6 operations a token and weight in training, 2 "
+        f"in scoring, mean tokens of an example by kind (estimate.py), and {rates}.",
+        f"Estimated disk {_bytes(sum(parts.values()))}: {made}. Once more in DVC's cache where the "
+        "file system has no links.",
+    ]
+
+
+def _bytes(count: float) -> str:
+    """Bytes in the unit that people read."""
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count / 1e3:,.1f} kB"
+
+
+def _obstacles(loaded: Params) -> list[str]:
+    """What cannot run here: one line each."""
+    found = obstacles(loaded)
+    if not found:
+        return ["Every stage can start: all data is pinned or at hand."]
+    head = f"Cannot run as it is ({len(found)}):"
+    return [head, *(f"  {one.what}: {one.why}. Mend: {one.mend}" for one in found)]
+
+
+def show_plan(flops: float | None = None) -> None:
+    """Print stages with counts, runs with their state, costs, and what stands in the way.
+
+    Args:
+        flops: sustained operations a second of one GPU, for the hours.
+
+    Raises:
+        UserError: params.yaml or dvc.lock cannot be read; DVC is not there.
+    """
+    # late: it reads this module
+
+    loaded = params.load()
+    # `dvc status` reads every stage, which takes long where there are hundreds of them to run
+    changed = changed_stages() if ever_run(loaded.study) else set(every_stage(loaded))
+    show(loaded, to_run(loaded, changed), flops)

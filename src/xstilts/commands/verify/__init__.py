@@ -1,0 +1,1 @@
+"""`xstilts verify`: a finished study against another one."""

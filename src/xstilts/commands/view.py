@@ -1,0 +1,44 @@
+"""Where a person looks: the report, and the MLflow UI on the study's runs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from xstilts.core import params, paths
+from xstilts.core.errors import UserError
+from xstilts.records import tracking
+
+
+def show_places() -> None:
+    """Print where the report is and how to open the UI."""
+    page = (paths.REPORT / "index.html").resolve()
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"report      {page}" + ("" if page.exists() else "  (not made yet: dvc repro)"))
+    console.print("MLflow UI   make ui   (or `xstilts ui` with .venv active)")
+    console.print("one number  every score is a row of results/aggregate/<study>/scores.parquet")
+
+
+def serve(port: int) -> None:
+    """Replace this process by an MLflow server on loopback, after printing the address to open.
+
+    Raises:
+        UserError: the port is taken.
+    """
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise UserError(f"port {port} is in use. Mend: `xstilts ui --port {port + 1}`")
+    address = tracking.link(params.load().study, f"http://127.0.0.1:{port}")
+    Console(soft_wrap=True, highlight=False).print(f"open  {address}\nstop  Ctrl-C")
+    program = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
+    # Job workers serve features that this project does not use.
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [program, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{paths.MLRUNS / 'mlflow.db'}"]
+    command += ["--artifacts-destination", str(paths.MLRUNS / "artifacts")]
+    os.execve(program, command, {**os.environ, **quiet})

@@ -1,0 +1,284 @@
+"""Typed view of params.yaml: an unknown or missing key is one clear error.
+
+params.yaml is science: compiled from a study file, tracked by DVC, a section per stage word. What
+belongs to the hardware is in machine.yaml (machine.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from xstilts.core import paths
+from xstilts.core.strict import Strict, load_yaml, parse
+
+Size = int | Literal["all"]
+Method = Literal["single", "shuffled", "multi", "mlm"]
+
+
+class Adapter(Strict):
+    """Low-rank adapters (LoRA, by peft) trained while the encoder itself stays as it is."""
+
+    rank: int = Field(8, gt=0)
+    alpha: int = Field(16, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    modules: list[str] = Field(default_factory=lambda: ["query", "value"], min_length=1)
+
+
+class Training(Strict):
+    """How one model is trained. Global batch and precision are science; GPUs are not."""
+
+    epochs: float | None = Field(None, gt=0)  # exactly one of epochs and steps: the budget
+    steps: int | None = Field(None, gt=0)
+    batch: int = Field(gt=0)  # examples per update over all processes
+    learning_rate: float = Field(gt=0)
+    sweep: list[float] = Field(default_factory=list)  # rates to try; validation rows choose
+    warmup: float = Field(0.1, ge=0, lt=1)  # part of all steps, linear; then linear decay to 0
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0)  # global gradient norm
+    dropout: float = Field(0.1, ge=0, lt=1)
+    mask: float = Field(0.15, gt=0, lt=1)  # part of the tokens to be predicted (mlm)
+    max_length: int = Field(128, gt=3)  # tokens, special ones included
+    stride: int = Field(128, gt=0)  # tokens shared by two windows of a long document (span)
+    negatives: int = Field(4, gt=1)  # queries that share their candidates (ranking)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    layers: Literal["last", "attention"] = "last"  # what the head reads: arXiv 2205.08497
+    adapter: Adapter | None = None  # None: all weights are trained
+    select: Literal["last", "best"] = "last"  # best: on source-language validation rows only
+    evaluate_every: int = Field(1000, gt=0)  # steps between two evaluations (select: best)
+    evaluate_rows: int = Field(500, gt=0)
+    patience: int = Field(30, gt=0)  # evaluations without gain before stopping
+
+    @model_validator(mode="after")
+    def one_budget(self) -> Training:
+        """Epochs or steps, not both and not neither."""
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give exactly one of `epochs` and `steps`")
+        return self
+
+    @property
+    def validated(self) -> bool:
+        """Whether validation rows decide anything."""
+        return self.select == "best" or bool(self.sweep)
+
+
+class Fetch(Strict):
+    """A pinned data set and where it comes from."""
+
+    source: str  # hub | mirror:<dir> | world | folder (a licensed set in the user's own `place`)
+    dataset: str
+    revision: str | None
+    configs: dict[str, list[str]] = Field(default_factory=dict)  # hub config -> the hub's splits
+    urls: dict[str, str | None] = Field(default_factory=dict)  # url -> sha256; None: not pinned
+    place: str | None = None  # source folder: "$XSTILTS_CCG"
+    world: dict[str, Any] | None = None
+
+
+class Prepare(Strict):
+    """A task's raw rows on their way to the schema of its kind."""
+
+    task: str
+    role: Literal["targets", "training", "pretraining"]
+    fetched: str
+    out: str
+    splits: dict[str, list[str]]  # split -> languages
+
+
+class Check(Strict):
+    """The leak check: no training row may be an evaluation row, unless the study says why."""
+
+    allow: dict[str, str]  # "<training task> > <target>" -> why it is allowed
+    training: dict[str, list[str]]  # task -> prepared files that something is trained on
+    selection: dict[str, list[str]]  # task -> prepared files that choose a model or a rate
+    evaluation: dict[str, list[str]]  # target -> prepared files that are scored
+
+
+class Subset(Strict):
+    """One file of rows: a head of the seeded order of one or more prepared files, joined."""
+
+    out: str  # file name without its suffix
+    task: str
+    rows: list[str]  # prepared files, in order
+    size: Size
+    smoothing: float | None = Field(None, gt=0, le=1)  # shares ~ rows^smoothing of the files
+
+
+class Subsample(Strict):
+    """Seeded, nested subsets; `copies` are validation rows that travel with them."""
+
+    seed: int
+    reads: str  # what DVC watches: the prepared file, or where there are several their folder
+    subsets: list[Subset] = Field(min_length=1)
+    copies: dict[str, list[str]] = Field(default_factory=dict)  # file name -> prepared files
+
+
+class Architecture(Strict):
+    """A small XLM-R, trained from scratch."""
+
+    vocabulary: int = Field(gt=10)
+    layers: int = Field(gt=0)
+    hidden: int = Field(gt=0)
+    heads: int = Field(gt=0)
+    feed_forward: int = Field(gt=0)
+    max_positions: int = Field(512, gt=8)
+    initializer_range: float = Field(0.02, gt=0)
+
+    @model_validator(mode="after")
+    def heads_divide(self) -> Architecture:
+        """Each head sees an equal part of the hidden units."""
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} cannot be divided by {self.heads} heads")
+        return self
+
+
+class Corpus(Strict):
+    """Prepared rows whose text is pretraining text."""
+
+    task: str
+    split: Literal["train", "validation", "test"]
+    languages: list[str]
+    rows: str = ""  # the prepared folder, and the task's kind; both filled by the compiler
+    kind: str = ""
+    limit: int | None = Field(None, gt=0)  # rows per language
+
+
+class Pretrain(Strict):
+    """Phase i: a pinned checkpoint, or a small model from scratch."""
+
+    source: str
+    reads: str  # what DVC watches: the prepared text, or the code that imports a checkpoint
+    model: str | None = None  # hub id
+    revision: str | None = None
+    architecture: Architecture | None = None
+    corpora: list[Corpus] = Field(default_factory=list)
+    training: Training | None = None
+    seed: int = 1
+
+
+class Part(Strict):
+    """What a model learns from one task: rows, the head for them, and their share of updates."""
+
+    task: str
+    kind: str  # of the head and loss; mlm reads any kind's rows as text
+    rows_kind: str  # of the rows on disk
+    labels: list[str]
+    metric: str
+    language: str  # of the validation rows
+    rows: str  # parquet
+    validation: str | None = None  # parquet; for `select: best` and sweeps
+    max_length: int = Field(gt=3)
+    stride: int = Field(gt=0)
+    share: float | None = Field(None, gt=0, lt=1)  # fixed share of the updates (mlm)
+
+
+class Mixing(Strict):
+    """Updates per task ~ min(rows, cap) ** (1 / temperature): Raffel et al. 2020, section 3.5.2."""
+
+    cap: int | None = Field(131_072, gt=0)  # 2^17, as recalled of Phang et al. 2020
+    temperature: float = Field(1.0, ge=1)
+
+
+class Intermediate(Strict):
+    """Phase ii: one task or a mix, one language, one size, one seed."""
+
+    method: Method
+    variant: str = ""  # what is unlike the study's own training: steps, adapter ...
+    task: str  # a task, or the name of a mix
+    language: str
+    size: Size  # rows of the task; in a mix of each task, at most
+    seed: int
+    rows: str  # what DVC watches: the subset, or the mix's folder
+    watch: str  # what DVC watches for validation: these rows, or where there are none the tokenizer
+    parts: list[Part] = Field(min_length=1)
+    mixing: Mixing | None = None
+    checkpoint: str
+    training: Training
+
+
+class Before(Strict):
+    """A training that precedes a target's own under the same head: Social IQa before COPA."""
+
+    task: str
+    rows: str
+    validation: str | None
+    training: Training
+
+
+class Target(Strict):
+    """Phase iii: what a checkpoint is fine-tuned on and scored in."""
+
+    task: str
+    kind: str
+    labels: list[str]
+    metric: str
+    chance: float
+    protocol: str
+    rows: str  # prepared folder of the evaluation rows
+    split: str
+    languages: list[str]
+    source_language: str
+    before: list[Before] = Field(default_factory=list)
+    train_rows: str | None  # parquet; None: scored without fine-tuning
+    train_limit: int | None
+    validation: str | None  # source-language rows, for selection of any sort
+    training: Training | None
+    layer: int = -1  # retrieval: index into hidden_states, 0 = embeddings
+    pooling: Literal["mean", "cls"] = "mean"  # retrieval
+    similarity: Literal["cosine", "margin"] = "cosine"  # retrieval of translations
+    candidates: list[str] = Field(default_factory=list)  # ranking: languages of the pool
+    batch: int = 64  # examples per forward pass when scoring
+    max_length: int = 128
+
+
+class Transfer(Strict):
+    """One checkpoint through all targets."""
+
+    method: Literal["none"] | Method
+    variant: str = ""
+    task: str
+    source_language: str
+    size: Size
+    seed: int
+    checkpoint: str
+    targets: list[str]
+
+
+class Aggregate(Strict):
+    """How intervals are made, and what is chosen."""
+
+    resamples: int = Field(1000, gt=0)
+    seed: int = 1
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    best_per_target: bool = False  # a row `best`: per target the setting best on validation rows
+
+
+class Report(Strict):
+    """What the page says at its head."""
+
+    title: str
+    description: str
+    source: str
+
+
+class Params(Strict):
+    """The whole of params.yaml."""
+
+    study: str
+    left_out: dict[str, str] = Field(default_factory=dict)  # what cannot run -> why and the mend
+    fetch: dict[str, Fetch]
+    prepare: dict[str, Prepare]
+    check: Check
+    subsample: dict[str, Subsample]
+    pretrain: Pretrain
+    intermediate: dict[str, Intermediate]
+    transfer: dict[str, Transfer]
+    targets: dict[str, Target]
+    aggregate: Aggregate
+    report: Report
+
+
+def load() -> Params:
+    """params.yaml of the working folder, typed."""
+    mend = "compile it with `xstilts study use NAME`"
+    return parse(Params, load_yaml(paths.PARAMS, mend), paths.PARAMS, mend)

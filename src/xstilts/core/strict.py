@@ -1,0 +1,69 @@
+"""Strict models and YAML files: an unknown, missing or double key is one clear error.
+
+Used by `params`, `study` and whatever else a person writes by hand.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from xstilts.core.errors import UserError
+
+M = TypeVar("M", bound="Strict")
+
+
+class Strict(BaseModel):
+    """A model that refuses keys it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+def describe(error: ValidationError) -> str:
+    """Say where a pydantic error is and what it is, in one line."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "top level"
+    problem = {"extra_forbidden": "unknown key", "missing": "key is missing"}.get(
+        first["type"], first["msg"].removeprefix("Value error, ")
+    )
+    more = len(error.errors()) - 1
+    return f"{place}: {problem}" + (f" (and {more} more)" if more else "")
+
+
+def parse(model: type[M], value: Any, source: Path | str, mend: str) -> M:
+    """Validate a value.
+
+    Raises:
+        UserError: a key is unknown, missing or of the wrong type.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise UserError(f"{source}: {describe(error)}. Mend: {mend}") from error
+
+
+class _Loader(yaml.CSafeLoader):
+    """Refuses a key that occurs twice, of which YAML readers keep the last."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                wrong = f"the key {key.value!r} occurs twice"
+                raise yaml.constructor.ConstructorError(problem=wrong, problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(path: Path, mend: str) -> Any:
+    """Read a YAML file; a missing or broken one is a UserError."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing. Mend: {mend}") from error
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is no valid YAML ({reason}). Mend: {mend}") from error

@@ -1,0 +1,1 @@
+"""From a checkpoint to the scores of a target."""

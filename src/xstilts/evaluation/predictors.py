@@ -1,0 +1,229 @@
+"""From a target and a model to predictions, one language at a time; each kind in its own way.
+
+Used by stages/transfer.py. All functions give a `Predictor`; all workers call it in the same order
+and get the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from xstilts import kinds
+from xstilts.core import files, paths
+from xstilts.core.errors import UserError
+from xstilts.core.params import Target
+from xstilts.evaluation import search
+from xstilts.evaluation.embed import Pooled, embeddings
+from xstilts.evaluation.search import top
+from xstilts.kinds import Feature, Row, mining, ranking
+from xstilts.metrics.ranking import CUT
+from xstilts.model.checkpoint import load_encoder
+from xstilts.training import predict
+from xstilts.training.finetune import Setup
+from xstilts.training.predict import Decoder
+
+BLOCK = 8192  # candidates that are embedded at once, which bounds memory
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What is scored in one language: rows, and for each its prediction and its gold."""
+
+    rows: list[Row]
+    found: list[Any]
+    gold: list[Any]
+
+
+Predictor = Callable[[str], Predicted]  # of a language
+
+
+def read_rows(target: Target, language: str, split: str | None = None) -> list[Row]:
+    """Prepared rows of one language, of the split that is scored where no other is named.
+
+    Raises:
+        UserError: the file is missing or broken, or has no rows.
+    """
+    path = paths.rows(Path(target.rows), language, split or target.split)
+    rows: list[Row] = files.read_parquet(path).to_pylist()
+    if not rows:
+        raise UserError(f"{path} has no rows. Mend: see the target's source, or drop {language}")
+    return rows
+
+
+def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
+    """Classes, choices, answers or tags of a fine-tuned model."""
+    assert target.training is not None
+    kind, lengths = kinds.get(target.kind), (target.training.max_length, target.training.stride)
+    decode = Decoder(
+        net, kind, target.labels, setup.tokenizer, lengths, target.batch, setup.workers
+    )
+
+    def predict(language: str) -> Predicted:
+        rows = read_rows(target, language)
+        return Predicted(rows, decode(rows), kind.references(rows, target.labels))
+
+    return predict
+
+
+def _embedder(
+    target: Target, checkpoint: Path, setup: Setup
+) -> Callable[[list[str]], NDArray[np.float32]]:
+    """Texts -> embeddings [texts, hidden] by the encoder as it is."""
+    encoder = load_encoder(checkpoint).to(setup.workers.device)
+    pooled = Pooled(encoder, target.layer, target.pooling)
+    size, workers = (target.max_length, target.batch), setup.workers
+    return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, workers)
+
+
+def retriever(target: Target, checkpoint: Path, setup: Setup) -> Predictor:
+    """For each text_b (the pivot side) the number of the nearest text_a."""
+    embed = _embedder(target, checkpoint, setup)
+
+    def predict(language: str) -> Predicted:
+        rows = read_rows(target, language)
+        queries, pool = (embed([row[name] for row in rows]) for name in ("text_b", "text_a"))
+        found = search.match(queries, pool, target.similarity)
+        return Predicted(rows, found.tolist(), list(range(len(rows))))
+
+    return predict
+
+
+def miner(target: Target, checkpoint: Path, setup: Setup) -> Predictor:
+    """For each foreign sentence the ids of its translations; the validation split sets the bar.
+
+    Where the scored split is the validation split, as in jiant, the bar is set on what is scored.
+    """
+    embed = _embedder(target, checkpoint, setup)
+
+    def candidates(rows: list[Row]) -> tuple[list[Row], list[Row], list[search.Candidate]]:
+        foreign, english = mining.sides(rows)
+        if not foreign or not english:
+            raise UserError(
+                f"{target.task}: {target.rows} has a file without foreign or English sentences. "
+                "Mend: see its rows' `side`"
+            )
+        ours, theirs = ([row["text"] for row in side] for side in (foreign, english))
+        return foreign, english, search.mine(embed(ours), embed(theirs), ours, theirs)
+
+    def predict(language: str) -> Predicted:
+        foreign, english, pairs = candidates(read_rows(target, language, "validation"))
+        true = mining.pairs(foreign, english)
+        if not true:
+            raise UserError(
+                f"{target.task} in {language}: the validation rows hold no pair to set a threshold "
+                f"by. Mend: see their source, or drop {language}"
+            )
+        bar = search.best_threshold(pairs, true)
+        foreign, english, pairs = candidates(read_rows(target, language))
+        found: list[list[str]] = [[] for _ in foreign]
+        for pair in search.apply(pairs, bar):
+            found[pair.foreign].append(english[pair.english]["id"])
+        gold = mining.references(foreign, target.labels)
+        return Predicted(foreign, found, gold)
+
+    return predict
+
+
+def ranker(title: str, target: Target, net: nn.Module, place: Path, setup: Setup) -> Predictor:
+    """For each query the ids of its first candidates of the pool in all languages, best first.
+
+    Raises:
+        UserError: the pool has no candidates, or none that a language's queries ask for.
+    """
+    assert target.training is not None
+    length = target.training.max_length
+    names, pool = _pool(title, target, net, place, setup)
+    known = set(names)
+    if len(known) < len(names):
+        raise UserError(
+            f"{target.task}: {len(names) - len(known)} candidates of {target.rows} have an id that "
+            "another one has. Mend: prepare each candidate in one language's file"
+        )
+
+    def predict(language: str) -> Predicted:
+        rows = read_rows(target, language)
+        gold = ranking.references(rows, target.labels)
+        lost = [row["id"] for row, one in zip(rows, gold, strict=True) if known.isdisjoint(one)]
+        if lost:
+            raise UserError(
+                f"{target.task} in {language}: no candidate of the pool is relevant to query "
+                f"{lost[0]} and {len(lost) - 1} more. Mend: prepare queries and candidates from "
+                "the same source"
+            )
+        queries = _encode(ranking.encode_queries(rows, setup.tokenizer, length), target, net, setup)
+        rank, size = setup.workers.rank, setup.workers.size
+        best = setup.workers.gather(list(top(queries[rank::size], pool, CUT)[1]))
+        return Predicted(rows, [[names[i] for i in one] for one in best], gold)
+
+    return predict
+
+
+def _encode(
+    features: list[Feature], target: Target, net: nn.Module, setup: Setup
+) -> NDArray[np.float32]:
+    """Unit vectors of a dual encoder: [texts, hidden]."""
+    pad = setup.tokenizer.pad_token_id
+    found = predict.predict(net, ranking, features, pad, target.batch, setup.workers)
+    return np.stack(found)
+
+
+def candidates_file(target: Target, language: str) -> Path:
+    """The part of a target's pool that is in one language."""
+    return paths.rows(Path(target.rows), language, "candidates")
+
+
+def _pool(
+    title: str, target: Target, net: nn.Module, place: Path, setup: Setup
+) -> tuple[list[str], NDArray[np.float32]]:
+    """Ids and unit vectors [candidates, hidden]; the vectors stay in a file, read as needed.
+
+    Worker 0 writes them block by block; what is there after an interruption is not made again.
+    """
+    tables = [files.read_parquet(candidates_file(target, one)) for one in target.candidates]
+    names: list[str] = [name for table in tables for name in table["id"].to_pylist()]
+    if not names:
+        raise UserError(f"{target.task} has no candidates in {target.rows}. Mend: see its source")
+    vectors, counted = place / "candidates.npy", place / "candidates.json"
+    done = files.read_json(counted)["done"] if counted.exists() else 0
+    setup.workers.barrier()  # all have read the count before it changes
+    starts = [(table, start) for table in tables for start in range(0, len(table), BLOCK)]
+    end = 0
+    with setup.observe.progress(f"{title}: candidates", len(names)) as advance:
+        for table, start in starts:
+            block = table.slice(start, BLOCK)
+            end += len(block)
+            if end > done:
+                found = _candidates(block.to_pylist(), target, net, setup)
+                if setup.workers.rank == 0:
+                    _store(vectors, found, end - len(block), len(names))
+                    files.write_json(counted, {"done": end})
+            advance(len(block))
+    setup.workers.barrier()
+    pool: NDArray[np.float32] = np.load(vectors, mmap_mode="r")
+    return names, pool
+
+
+def _candidates(
+    rows: list[Row], target: Target, net: nn.Module, setup: Setup
+) -> NDArray[np.float32]:
+    """Unit vectors of a block of the pool."""
+    assert target.training is not None
+    length = target.training.max_length
+    return _encode(ranking.encode_candidates(rows, setup.tokenizer, length), target, net, setup)
+
+
+def _store(path: Path, block: NDArray[np.float32], start: int, total: int) -> None:
+    """Write a block's rows into the file of all; the file is made with the first block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if start == 0:
+        np.lib.format.open_memmap(path, "w+", np.float32, (total, block.shape[1]))
+    whole = np.lib.format.open_memmap(path, "r+")
+    whole[start : start + len(block)] = block
+    whole.flush()

@@ -1,0 +1,1 @@
+"""Encoders, tokenizers, heads: what is trained and what it is kept as."""

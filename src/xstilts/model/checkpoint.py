@@ -1,0 +1,220 @@
+"""Encoders and what sits on them; loaded with an explicit dtype, saved as safetensors.
+
+Only the encoder passes from phase ii to phase iii (Phang et al. 2020, section 2). Encoders of four
+architectures are known (`FAMILIES`); nothing of a checkpoint is run or unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    PreTrainedModel,
+    XLMRobertaConfig,
+    XLMRobertaForMaskedLM,
+)
+from transformers.utils import logging
+
+from xstilts.core.errors import UserError
+from xstilts.core.params import Architecture
+
+USUAL = ("hidden_dropout_prob", "attention_probs_dropout_prob")
+
+
+logging.set_verbosity_error()  # heads that are left behind on purpose are no news
+
+
+logging.disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class Family:
+    """What differs from architecture to architecture.
+
+    Attributes:
+        attention: the implementation that is deterministic on the CPU and on CUDA.
+        dropout: fields of the configuration.
+        language: the modules of its language-modelling head, in their order.
+        pooler: whether its encoder comes with a pooler unless asked not to.
+    """
+
+    attention: str
+    dropout: tuple[str, ...]
+    language: tuple[str, ...]
+    pooler: bool
+
+
+FAMILIES = {
+    "xlm-roberta": Family("sdpa", USUAL, ("lm_head",), pooler=True),
+    "bert": Family("sdpa", USUAL, ("cls",), pooler=True),
+    "deberta-v2": Family("eager", USUAL, ("cls",), pooler=False),  # mDeBERTa-v3 too
+    "modernbert": Family(  # mmBERT
+        "sdpa",
+        ("attention_dropout", "mlp_dropout", "embedding_dropout"),
+        ("head", "decoder"),
+        pooler=False,
+    ),
+}
+
+
+def small_xlmr(architecture: Architecture, vocabulary: int, dropout: float) -> PreTrainedModel:
+    """A fresh XLM-R with its language-modelling head; seed torch before.
+
+    In the published layout: pad is 1, positions start at 2.
+    """
+    config = XLMRobertaConfig(
+        vocab_size=vocabulary,
+        hidden_size=architecture.hidden,
+        num_hidden_layers=architecture.layers,
+        num_attention_heads=architecture.heads,
+        intermediate_size=architecture.feed_forward,
+        max_position_embeddings=architecture.max_positions + 2,
+        initializer_range=architecture.initializer_range,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        dtype="float32",
+    )
+    return XLMRobertaForMaskedLM(config)
+
+
+def language_head(model: PreTrainedModel) -> nn.Module:
+    """A model's own language-modelling head: states [m, hidden] -> [m, vocabulary]."""
+    parts = [getattr(model, name) for name in FAMILIES[model.config.model_type].language]
+    return parts[0] if len(parts) == 1 else nn.Sequential(*parts)
+
+
+def dropout_of(encoder: PreTrainedModel) -> float:
+    """The dropout that an encoder was loaded with."""
+    config = encoder.config
+    return float(getattr(config, FAMILIES[config.model_type].dropout[0]))
+
+
+def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
+    """The encoder of a checkpoint folder, in float32 whatever it was saved in.
+
+    Raises:
+        UserError: the folder holds no whole checkpoint of a known architecture.
+    """
+    family = FAMILIES[_config(folder).model_type]
+    more = {"add_pooling_layer": False} if family.pooler else {}
+    encoder, missing = _load(AutoModel, folder, dropout, more)
+    if missing:
+        raise _lacks(folder, missing, "it belongs to another architecture")
+    return encoder
+
+
+def load_masked_lm(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
+    """A checkpoint with its language-modelling head, in float32.
+
+    Raises:
+        UserError: as `load_encoder`, and where the checkpoint has no such head: it is that of a
+            discriminator (mDeBERTa-v3), or an encoder that was saved alone.
+    """
+    model, missing = _load(AutoModelForMaskedLM, folder, dropout, {})
+    body = [name for name in missing if name.startswith(model.base_model_prefix + ".")]
+    if body:
+        raise _lacks(folder, body, "it belongs to another architecture")
+    if missing:
+        raise UserError(
+            f"{folder} has no language-modelling head ({missing[0]} is missing), so masked "
+            "language modelling cannot go on from it. Mend: leave mlm out, or start from a "
+            "checkpoint that was trained by it (XLM-R, mBERT, mmBERT)"
+        )
+    return model
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors of a checkpoint, sorted; more than one where it is cut into shards."""
+    return sorted(folder.glob("*.safetensors"))
+
+
+def _lacks(folder: Path, missing: Sequence[str], why: str) -> UserError:
+    more = f" and {len(missing) - 1} more weights" if len(missing) > 1 else ""
+    return UserError(
+        f"{folder}/model.safetensors lacks {missing[0]}{more}: {why}. "
+        "Mend: rerun the stage that makes it"
+    )
+
+
+def _config(folder: Path) -> Any:
+    """The configuration of a checkpoint whose architecture is known and that has safetensors."""
+    try:
+        # No code of a checkpoint is ever run, and nobody is asked whether it should be.
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # the libraries raise many types for a bad folder
+        raise _unusable(folder, error) from error
+    if config.model_type not in FAMILIES:
+        raise UserError(
+            f"{folder} holds a checkpoint of the architecture {config.model_type!r}. "
+            f"Mend: take one of {', '.join(FAMILIES)}"
+        )
+    pickled = sorted(folder.glob("*.bin"))
+    if pickled and not weight_files(folder):
+        raise UserError(
+            f"{folder} has its weights as a pickle alone ({pickled[0].name}), which is never read, "
+            "as reading one can run code. Mend: pin a revision with model.safetensors; the hub "
+            "often has one among the model's pull requests (refs/pr/<n>)"
+        )
+    return config
+
+
+def _load(auto: Any, folder: Path, dropout: float, more: dict[str, Any]) -> tuple[Any, list[str]]:
+    """A model and the names of its weights that the checkpoint lacks."""
+    config = _config(folder)
+    family = FAMILIES[config.model_type]
+    for field in family.dropout:
+        setattr(config, field, dropout)
+    try:
+        model, report = auto.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            attn_implementation=family.attention,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,  # told below, by name
+            output_loading_info=True,
+            **more,
+        )
+    except SafetensorError as error:
+        broken = next((one for one in weight_files(folder) if not _readable(one)), folder)
+        raise _unusable(broken, error) from error
+    except Exception as error:  # the libraries raise many types for a bad folder
+        raise _unusable(folder, error) from error
+    if other := sorted(report["mismatched_keys"]):
+        name, here, wanted = other[0]
+        raise UserError(
+            f"{folder}: {name} has the shape {tuple(here)} and its config.json says "
+            f"{tuple(wanted)}: they belong to two architectures. "
+            "Mend: rerun the stage that makes it, or `dvc checkout` it"
+        )
+    return model, sorted(report["missing_keys"])
+
+
+def _readable(path: Path) -> bool:
+    """Whether the head of a safetensors file says what is in it."""
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False
+
+
+def _unusable(place: Path, error: Exception) -> UserError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UserError(
+        f"{place} holds no usable checkpoint ({reason}). Mend: rerun the stage that makes it, "
+        "or `dvc checkout` it"
+    )

@@ -1,0 +1,117 @@
+"""Train and load a SentencePiece-style unigram tokenizer in XLM-R's layout of ids.
+
+`train_unigram(texts, vocab_size, folder)` writes tokenizer.json and tokenizer_config.json, which
+`transformers.AutoTokenizer` reads. Ids: <s>=0 <pad>=1 </s>=2 <unk>=3, pieces, <mask> last.
+
+The trainer of the `tokenizers` library walks hash maps in random order, so equal texts give other
+scores in each process. Here the same library only cuts words (Viterbi, with given pieces), and
+counting and pruning are done in a fixed order: equal texts give equal bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+from xstilts.core.errors import UserError
+from xstilts.core.files import read_json, write_bytes, write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+MODEL = "spm.model"
+NAMES = {
+    "bos_token": "[CLS]",
+    "cls_token": "[CLS]",
+    "eos_token": "[SEP]",
+    "sep_token": "[SEP]",
+    "pad_token": "[PAD]",
+    "unk_token": "[UNK]",
+    "mask_token": "[MASK]",  # not in the SentencePiece model: it comes after its last piece
+}
+
+
+def load(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer in `folder`, as its tokenizer.json says and with the names of special tokens.
+
+    Raises:
+        UserError: there is none, or it lacks a token that every encoder needs.
+    """
+    if not (folder / "tokenizer.json").is_file():
+        raise UserError(f"no tokenizer in {folder}. Mend: run `dvc repro pretrain` to make it")
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    try:
+        known = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        if type(known) is not PreTrainedTokenizerFast:
+            # A model's own class builds its normaliser and its layout of pairs anew, which need not
+            # be those of the published file; of it only the names are taken.
+            names = {"model_input_names": known.model_input_names, **known.special_tokens_map}
+            known = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True, **names)
+    except Exception as error:  # the libraries raise many types for a broken file
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{_broken(folder)} cannot be read ({reason}). Mend: `dvc checkout` it, or rerun "
+            "the stage that makes it"
+        ) from error
+    for name, other in (("cls_token", "bos_token"), ("sep_token", "eos_token"), ("pad_token", "")):
+        if getattr(known, name) is None and getattr(known, other, None) is not None:
+            setattr(known, name, getattr(known, other))
+        if getattr(known, name) is None:
+            raise UserError(
+                f"the tokenizer in {folder} names no {name}. Mend: add it to tokenizer_config.json"
+            )
+    return known
+
+
+def _broken(folder: Path) -> Path:
+    """Which file made a tokenizer unreadable: the first that is no JSON, else tokenizer.json."""
+    for path in sorted(folder.glob("*.json")):
+        try:
+            read_json(path)
+        except UserError:
+            return path
+    return folder / "tokenizer.json"
+
+
+def complete(folder: Path) -> None:
+    """Write tokenizer.json and tokenizer_config.json into a folder that has only spm.model.
+
+    Raises:
+        UserError: the model is broken, or is not one of the DeBERTa family.
+    """
+    if (folder / "tokenizer.json").exists() or not (folder / MODEL).exists():
+        return
+    from tokenizers import AddedToken
+    from transformers.convert_slow_tokenizer import DebertaV2Converter
+
+    ids: dict[str, int] = {}
+    slow = SimpleNamespace(
+        vocab_file=str(folder / MODEL),
+        split_by_punct=False,
+        do_lower_case=False,
+        add_prefix_space=True,
+        convert_tokens_to_ids=ids.get,
+    )
+    try:
+        converter = DebertaV2Converter(slow)
+        ids |= {piece.piece: place for place, piece in enumerate(converter.proto.pieces)}
+        absent = [name for name in NAMES.values() if name not in ids and name != "[MASK]"]
+        if absent:
+            raise ValueError(f"it has no piece {absent[0]}")
+        tokenizer = converter.converted()
+    except Exception as error:  # protobuf and tokenizers raise many types for broken bytes
+        raise UserError(
+            f"{folder / MODEL} is no SentencePiece model of the DeBERTa family ({error}). "
+            "Mend: pin a revision that has tokenizer.json"
+        ) from error
+    tokenizer.add_special_tokens(
+        [AddedToken(name, special=True) for name in dict.fromkeys(NAMES.values())]
+    )
+    write_bytes(folder / "tokenizer.json", (tokenizer.to_str(pretty=True) + "\n").encode())
+    names = ["input_ids", "attention_mask"]  # of two types of text this encoder knows nothing
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names, **NAMES}
+    write_json(folder / "tokenizer_config.json", config)

@@ -1,0 +1,1 @@
+"""What a stage leaves behind beside its result: record, provenance, tracking."""

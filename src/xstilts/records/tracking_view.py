@@ -1,0 +1,132 @@
+"""Records as MLflow shows them: tags, params, points, tables. Pure; used by tracking."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from xstilts.core import files, paths
+
+SHOWN = ("method", "task", "language", "size", "seed")  # params that also become tags
+RUN_KEY = "xstilts.run_key"  # the tag by which `tracking.sync` knows a record's run
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")  # never copied: DVC versions them
+LARGEST = 64 << 20  # bytes of an artifact that is copied; above, only its sha256 is told
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # a table of runs, not of traces
+    "mlflow.note.content": (
+        "The best run of a task: filter `tags.stage = 'transfer'`, tick `<task>.zero_shot` (0-100, "
+        "mean over the languages not trained on) under Columns, click its head. One row per stage "
+        "run; tags `task`, `language`, `size`, `seed`. record.json holds the same, in DVC."
+    ),
+}
+
+
+def records(study: str) -> list[tuple[Path, dict[str, Any]]]:
+    """All (folder, record.json content) of a study's finished stages, in the order of paths."""
+    found = []
+    for root in ("data", "statistics", "models", "results", "report"):
+        for path in sorted(Path(root).rglob("record.json")):
+            if any(part.startswith(".") for part in path.parts):
+                continue  # a stage is just writing this one
+            record = files.read_json(path)
+            if record.get("study") == study:
+                found.append((path.parent, record))
+    return found
+
+
+def run_key(record: dict[str, Any]) -> str:
+    """Name the work that a record tells of: sha256 of what decides its result."""
+    return files.sha256_json([record.get(n) for n in ("stage", "key", "params", "inputs", "code")])
+
+
+def times(record: dict[str, Any], folder: Path) -> tuple[int, int, dict[str, Any]]:
+    """Start and end (ms since the epoch) and git state of a record's stage run.
+
+    Without provenance, the record's own file time stands for both.
+    """
+    path = paths.provenance(record["study"], record["stage"], record["key"])
+    if not path.exists():
+        written = int(1000 * (folder / "record.json").stat().st_mtime)
+        return written, written, {}
+    origin = files.read_json(path)
+    start = int(1000 * datetime.fromisoformat(origin["started"]).timestamp())
+    return start, start + int(1000 * origin["seconds"]), origin["git"]
+
+
+def labels(spec: dict[str, Any], git: dict[str, Any]) -> dict[str, str]:
+    """What a person filters runs by, and where a run comes from, as MLflow tags."""
+    stage, params = spec["stage"], spec["params"]
+    tags = {"stage": stage, "run": spec["key"], "study": spec["study"]}
+    tags |= {name: str(params[name]) for name in SHOWN if params.get(name) is not None}
+    tags |= {"mlflow.source.name": f"xstilts {stage}", "mlflow.source.type": "LOCAL"}
+    if git.get("commit"):
+        tags["mlflow.source.git.commit"] = git["commit"]
+        tags["git.dirty"] = str(bool(git.get("dirty"))).lower()
+    return tags
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, str]:
+    """Nested params as flat text: `{"a": {"b": [1]}}` -> `{"a.b": "[1]"}`."""
+    if isinstance(value, dict) and (value or not prefix):
+        parts = [flat(v, f"{prefix}.{k}" if prefix else str(k)) for k, v in value.items()]
+        return {name: text for part in parts for name, text in part.items()}
+    text = (
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+    )
+    return {prefix: text}
+
+
+def points(record: dict[str, Any], without: set[tuple[str, int]]) -> list[tuple[str, float, int]]:
+    """(name, value, step) of a record's curves, less the (name, step) given, and final metrics."""
+    curves = {name: curve for name, curve in record.get("curves", {}).items() if curve}
+    every = [(name, value, int(step)) for name, curve in curves.items() for step, value in curve]
+    found = [(name, value, step) for name, value, step in every if (name, step) not in without]
+    for name, value in record["metrics"].items():
+        # MLflow shows the last step's value: a final metric must not lose to its own curve.
+        step, last = curves[name][-1] if name in curves else (0, None)
+        if value != last:
+            found.append((name, value, int(step)))
+    return found
+
+
+def outcome(record: dict[str, Any], folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Tags that say what a record was made from, and the names of the files worth copying."""
+    tags = {RUN_KEY: run_key(record)}
+    tags |= {f"input/{path}": sha for path, sha in record.get("inputs", {}).items()}
+    tags["mlflow.note.content"] = f"The same in a file: `{folder}/record.json`"
+    names = ["record.json", *record.get("artifacts", [])]
+    large = [n for n in names if n.endswith(WEIGHTS) or (folder / n).stat().st_size > LARGEST]
+    tags |= {f"sha256/{name}": files.sha256_file(folder / name) for name in large}
+    return tags, [name for name in names if name not in large]
+
+
+def view(stage: str, metrics: list[str]) -> tuple[str, str]:
+    """MLflow's table of runs, as its UI saves it: one stage, its main metrics, best first.
+
+    The experiment's tag and its value; the address `?viewStateShareKey=<stage>` opens it.
+    Main are the `<task>.zero_shot` metrics where there are some, the average first.
+    """
+    main = sorted(name for name in metrics if name.endswith(".zero_shot")) or sorted(metrics)[:12]
+    main.sort(key=lambda name: not name.startswith("average"))
+    name, columns = "attributes.`Run Name`", [f"metrics.`{metric}`" for metric in main]
+    state = {
+        "searchFilter": f"tags.stage = '{stage}'",
+        "orderByKey": columns[0] if columns else "attributes.start_time",
+        "orderByAsc": False,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": columns,
+        "columnOrder": [name, "runDateAndNestInfo", *columns, "duration"],
+        "columnWidths": {name: 330} | dict.fromkeys(columns, 170),  # pixels
+    }
+    return f"mlflow.sharedViewState.{stage}", json.dumps(state)
+
+
+def one_line(error: BaseException) -> str:
+    """`Type: first line`, cut to what a tag and a reader can take."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": ")[:500]

@@ -1,0 +1,197 @@
+"""What every part of the report reads: the aggregate's rows and the study's names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from xstilts import tasks
+from xstilts.benchmarks import references
+from xstilts.benchmarks.references import Reference
+from xstilts.core import paths
+from xstilts.core.files import read_json, read_parquet
+from xstilts.core.params import Params
+from xstilts.results.scores import AGGREGATES, ALL, ZERO_SHOT, unusual
+
+Row = dict[str, Any]
+Series = tuple[str, str, str, str]  # method, task, source language, variant
+SETTING = ("method", "task", "source_language", "variant")
+FILES = ("scores", "summary", "slopes", "benchmark", "best")  # .parquet, of the aggregate
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows of the aggregate's files, what stands beside them, and the study they answer."""
+
+    params: Params
+    scores: list[Row]
+    summary: list[Row]
+    slopes: list[Row]
+    inputs: Mapping[str, str]  # path -> sha256, as the aggregate read them
+    benchmark: list[Row] = field(default_factory=list)
+    best: list[Row] = field(default_factory=list)
+    references: Sequence[Reference] = ()  # published scores, where the study follows a protocol
+    overlap: Mapping[str, Any] | None = None  # the leak check; None: it was not made
+    files: Sequence[Path] = ()  # everything that was read
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, str], Row]:
+        return {(row["target"], row["language"], row["group"]): row for row in self.summary}
+
+    @cached_property
+    def groups(self) -> list[Row]:
+        """One row per group, in the order of the summary: label, method, task, language, size."""
+        names = ("group", *SETTING, "size")
+        found = {row["group"]: {name: row[name] for name in names} for row in self.summary}
+        order = {row["group"]: index for index, row in reversed(list(enumerate(self.summary)))}
+        return sorted(found.values(), key=lambda row: order[row["group"]])
+
+    @cached_property
+    def targets(self) -> list[str]:
+        """Targets in the order of the study."""
+        present = {row["target"] for row in self.summary}
+        return [name for name in self.params.targets if name in present]
+
+    @property
+    def columns(self) -> list[str]:
+        """Targets, then the pseudo-target `all` where there is one."""
+        return self.targets + [ALL] * any(row["target"] == ALL for row in self.summary)
+
+    @property
+    def confidence(self) -> str:
+        """`95%`, as it is written in captions."""
+        return f"{100 * self.params.aggregate.confidence:g}%"
+
+    def languages(self, target: str) -> list[str]:
+        """Languages of a target: its source first, then in the order of the study."""
+        spec = self.params.targets[target]
+        return sorted(spec.languages, key=lambda language: language != spec.source_language)
+
+    def headline(self, target: str) -> str:
+        """The pseudo-language that stands for a target: zero-shot, or its only language."""
+        return ZERO_SHOT if target in self._zero_shot else "mean"
+
+    @cached_property
+    def _zero_shot(self) -> set[str]:
+        """Targets that are scored in a language they were not fine-tuned in."""
+        return {row["target"] for row in self.summary if row["language"] == ZERO_SHOT}
+
+    def row(self, target: str, language: str, group: str) -> Row | None:
+        """One row of the summary, or None where the study has no such cell."""
+        return self._index.get((target, language, group))
+
+    def series(self) -> list[Series]:
+        """Settings that differ only in size, without the baseline, in order."""
+        keys = [series_of(group) for group in self.groups if group["size"]]
+        return list(dict.fromkeys(key for key in keys if key[0] != "none"))
+
+    def sizes(self, series: Series) -> list[int]:
+        """Sizes of a series, rising."""
+        return sorted(group["size"] for group in self.groups if series_of(group) == series)
+
+    def machine(self, task: str) -> bool:
+        """Whether an intermediate task, or part of a mix, is machine-translated."""
+        specs = [spec for spec in self.params.intermediate.values() if spec.task == task]
+        parts = {part.task for spec in specs for part in spec.parts} & set(tasks.NAMES)
+        return any(tasks.load(name).origin == "machine" for name in parts)
+
+    def along(self, target: str, language: str, series: Series) -> list[Row]:
+        """Rows of one series in one language, by rising size."""
+        rows = (
+            self.row(target, language, group["group"])
+            for group in self.groups
+            if series_of(group) == series
+        )
+        return sorted((row for row in rows if row is not None), key=lambda row: int(row["size"]))
+
+    def baseline(self, target: str, language: str) -> Row | None:
+        """The `none` row of a target in a language."""
+        return self.row(target, language, "none")
+
+    def comparisons(self) -> Iterator[Row]:
+        """Headline rows of single targets that have a tested delta."""
+        for row in self.summary:
+            if row["target"] == ALL or row["delta"] is None or row["p_holm"] is None:
+                continue
+            if row["language"] == self.headline(row["target"]):
+                yield row
+
+    def single_language_rows(self) -> Iterator[Row]:
+        """Summary rows of real languages of real targets."""
+        for row in self.summary:
+            if row["target"] != ALL and row["language"] not in AGGREGATES:
+                yield row
+
+
+def series_of(row: Mapping[str, Any]) -> Series:
+    """The series that a group or a row belongs to."""
+    return (row["method"], row["task"], row["source_language"], row["variant"])
+
+
+def load(params: Params, folder: Path) -> Results:
+    """Read an aggregate folder, and what the check of leaks and the published scores say beside it.
+
+    Raises:
+        UserError: a file is missing or broken.
+    """
+    files = [*(folder / f"{name}.parquet" for name in FILES), folder / "record.json"]
+    scores, rows, slopes, benchmark, best = (
+        read_parquet(file).to_pylist() for file in files[: len(FILES)]
+    )
+    record = read_json(files[-1])
+    overlap = paths.statistics(params.study, "overlap")
+    checked = overlap.is_file()
+    published = references.load() if benchmark else []
+    return Results(
+        params,
+        scores,
+        rows,
+        slopes,
+        record["inputs"],
+        benchmark,
+        best,
+        published,
+        read_json(overlap) if checked else None,
+        [*files, *[overlap] * checked, *[references.FILE] * bool(benchmark)],
+    )
+
+
+def size_text(size: int) -> str:
+    """1000 -> 1K, 12500 -> 12.5K, 2000000 -> 2M, 0 -> 0."""
+    for unit, letter in ((1_000_000, "M"), (1000, "K")):
+        if size >= unit:
+            return f"{size / unit:.3g}{letter}"
+    return str(size)
+
+
+def series_text(series: Series) -> str:
+    """`squad (en)`; a method or a training other than the usual one is named."""
+    method, task, language, variant = series
+    parts = (f"{task} ({language})", unusual(method, task), variant)
+    return ", ".join(part for part in parts if part)
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A number with its sign and a true minus; never "-0.0"."""
+    rounded = round(value, digits)
+    return f"{'−' if rounded < 0 else '+'}{abs(rounded):.{digits}f}"
+
+
+def plain(value: float, digits: int = 1) -> str:
+    """A number with a true minus and no plus."""
+    return signed(value, digits).lstrip("+")
+
+
+def p_text(value: float) -> str:
+    """`p < 0.001`, `p = 0.03`."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def stars(p_holm: float | None) -> str:
+    """Marks of the tables: ** below 0.01, * below 0.05, after Holm's correction."""
+    if p_holm is None or p_holm >= 0.05:
+        return ""
+    return "**" if p_holm < 0.01 else "*"

@@ -1,0 +1,1 @@
+"""Scores after they are made: rows, cells, intervals, summaries."""

@@ -1,0 +1,124 @@
+"""The design of an experiment: a study -> runs and cells -> the content of params.yaml.
+
+`xstilts study use NAME` calls `compile_study`; the same study, pins and licensed folders always
+give the same params.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from xstilts.core import paths
+from xstilts.core.params import Params
+from xstilts.core.strict import parse
+from xstilts.study.design import TEXT, Design
+from xstilts.study.intermediate import Grids
+from xstilts.study.pins import Pins
+from xstilts.study.schema import Study
+from xstilts.study.targets import target
+
+BASELINE = {"method": "none", "variant": "", "task": "none", "language": "none", "size": 0}
+
+
+def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> dict[str, Any]:
+    """Turn a study into the content of params.yaml (plain values, one section per stage word).
+
+    Args:
+        place: the study file, for messages.
+        pins: what pins.yaml holds; None: nothing.
+
+    Raises:
+        UserError: unknown task, language, protocol or key; a size larger than the task; a run
+            that occurs twice. The message names the place in the study file.
+    """
+    pins = pins or Pins()
+    design = Design(study, place, pins)
+    pretrain = _pretrain(design, pins)
+    targets = {name: target(design, name, spec) for name, spec in study.targets.items()}
+    grids = Grids(design)
+    for number, grid in enumerate(study.intermediate):
+        grids.add(number, grid)
+    names = list(targets)
+    transfer = {
+        f"none-s{seed}": _transfer({**BASELINE, "seed": seed}, design.base, names)
+        for seed in study.baseline_seeds
+    }
+    for run, spec in grids.runs.items():
+        transfer[run] = _transfer(spec, str(paths.intermediate(study.study, run)), names)
+    source = {"source": study.data.source}
+    params = {
+        "study": study.study,
+        "left_out": design.left_out,
+        "fetch": design.needs.fetch(),
+        "prepare": design.needs.prepare(),
+        "check": _check(design),
+        "subsample": grids.subsample,
+        "pretrain": pretrain,
+        "intermediate": grids.runs,
+        "transfer": transfer,
+        "targets": targets,
+        "aggregate": study.aggregate.model_dump(),
+        "report": {**study.model_dump(include={"title", "description"}), **source},
+    }
+    return parse(Params, params, place, "mend the study").model_dump()
+
+
+def _pretrain(design: Design, pins: Pins) -> dict[str, Any]:
+    """Phase i: a published checkpoint, or a model from scratch."""
+    choice = design.study.pretrain
+    scratch = choice.scratch
+    if scratch is None:
+        known = choice.published
+        hub = choice.hub.model if choice.hub else known.hub if known else ""
+        revision = choice.hub.revision if choice.hub else None
+        revision = revision or (known.revision if known else None) or pins.model(hub)
+        source = {"source": design.study.data.source, "reads": "src/xstilts/sources"}
+        return {**source, "model": hub, "revision": revision}
+    corpora = []
+    for number, corpus in enumerate(scratch.corpora):
+        where = f"pretrain.scratch.corpora.{number}"
+        task = design.task(corpus.task, where)
+        for language in corpus.languages:
+            design.language(task, language, (*task.languages, *task.train_languages), where)
+            design.need(task, corpus.split, language, where, text=True)
+        found = {"rows": str(design.needs.folder(TEXT + task.name)), "kind": task.kind}
+        corpora.append(corpus.model_copy(update=found).model_dump())
+    return {
+        "source": "scratch",
+        "reads": str(paths.prepared(design.study.study, "pretraining", "")),
+        "architecture": scratch.architecture.model_dump(),
+        "corpora": corpora,
+        "training": design.training(scratch.training, "pretrain.scratch", validated=False),
+        "seed": scratch.seed,
+    }
+
+
+def _check(design: Design) -> dict[str, Any]:
+    """What the leak check compares. Text without labels is no training row of a task."""
+    known = {
+        f"{task} > {name}" for task in (*design.trained, *design.choosing) for name in design.scored
+    }
+    absent = {what.split(" (")[0].split(": ")[-1] for what in design.left_out}
+    for pair in design.study.allow_overlap:
+        training, _, name = pair.partition(" > ")
+        if pair not in known and not (training in absent and name in design.scored):
+            wrong = f"{pair!r} names no training task and target of this study"
+            mend = 'write "training task > target", as in "squad_v1 > xquad"'
+            raise design.fail("allow_overlap", wrong, mend)
+    return {
+        "allow": dict(design.study.allow_overlap),
+        "training": design.trained,
+        "selection": design.choosing,
+        "evaluation": design.scored,
+    }
+
+
+def _transfer(spec: dict[str, Any], checkpoint: str, targets: list[str]) -> dict[str, Any]:
+    """Phase iii of one checkpoint: that of a run, or for the baseline that of phase i."""
+    return {
+        **{name: spec[name] for name in ("method", "variant", "task", "size", "seed")},
+        "source_language": spec["language"],
+        "checkpoint": checkpoint,
+        "targets": targets,
+    }

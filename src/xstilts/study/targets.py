@@ -1,0 +1,152 @@
+"""Phase iii of a study: what every checkpoint is fine-tuned on and scored in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xstilts import tasks
+from xstilts.benchmarks import protocols
+from xstilts.study.design import Design
+from xstilts.study.schema import MUL, StudyTarget
+from xstilts.tasks.base import Split, Task
+
+UNTRAINED = ("retrieval", "mining")  # scored as they come: nothing is trained
+UNCHOSEN = (*UNTRAINED, "ranking")  # no validation rows choose a model
+PROTOCOL_LAYERS = 24  # protocols name their layer for XLM-R Large
+
+
+def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
+    """One target of a study, as params.yaml has it.
+
+    Raises:
+        UserError: it has no such language, split or protocol, or lacks what it is trained on.
+    """
+    where = f"targets.{name}"
+    task = design.task(name, where)
+    if why := design.absent(task):
+        raise design.fail(where, f"{name} is {why.split(' Mend: ')[0]}", why.split(" Mend: ")[1])
+    if spec.protocol not in task.protocols:
+        wrong = f"{name} has no protocol {spec.protocol!r}"
+        raise design.fail(where, wrong, f"use one of {', '.join(task.protocols)}")
+    split = spec.split or task.evaluation
+    out: dict[str, Any] = {
+        "task": name,
+        "kind": task.kind,
+        "labels": design.labels(task),
+        "metric": task.metric,
+        "chance": task.chance,
+        "protocol": spec.protocol,
+        "rows": str(design.needs.folder(name)),
+        "split": split,
+        "languages": _languages(design, task, spec, split, where),
+        "source_language": spec.source_language,
+        "before": [],
+        "train_rows": None,
+        "train_limit": spec.train_limit,
+        "validation": None,
+        "training": None,
+        **_retrieval(design, task, spec, where),
+        "batch": spec.batch,
+        "max_length": spec.max_length or design.usual_length(),
+    }
+    design.check_length(out["max_length"], where)
+    return out | ({} if task.kind in UNTRAINED else _trained(design, task, spec, where))
+
+
+def _languages(
+    design: Design, task: Task, spec: StudyTarget, split: Split, where: str
+) -> list[str]:
+    """The languages that are scored: those given, or all of the protocol."""
+    official = task.official.get(spec.protocol, task.languages)
+    languages = list(official) if spec.languages == "all" else spec.languages
+    where = f"{where}.languages"
+    if not languages or len(set(languages)) < len(languages):
+        wrong = "a language occurs twice" if languages else "there is no language"
+        raise design.fail(where, wrong, "give each language once")
+    for language in languages:
+        design.language(task, language, task.languages, where)
+        path = design.need(task, split, language, where.removesuffix(".languages"))
+        design.scored.setdefault(task.name, []).append(path)
+        if task.kind == "mining":  # the threshold is tuned on these
+            design.need(task, "validation", language, where.removesuffix(".languages"))
+    return languages
+
+
+def _trained(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[str, Any]:
+    """What a target is fine-tuned on, and what comes before that under the same head."""
+    own = tasks.load(task.train_task) if task.train_task else task
+    validated = task.kind not in UNCHOSEN
+    training = design.training(spec.training or {}, where, validated)
+    chosen = validated and (_chosen(training) or design.study.aggregate.best_per_target)
+    rows, validation = _rows(design, own, spec.source_language, chosen, where)
+    if unknown := sorted(set(spec.before) - set(task.train_before)):
+        mend = f"use one of {', '.join(task.train_before) or '(none)'}"
+        raise design.fail(f"{where}.before", f"{unknown[0]} does not precede {task.name}", mend)
+    before = []
+    for name in task.train_before:
+        earlier = design.task(name, where)
+        place = f"{where}.before.{name}"
+        given = {**(spec.training or {}), **spec.before.get(name, {})}
+        budget = design.training(given, place, validated)
+        read, watched = _rows(design, earlier, spec.source_language, _chosen(budget), place)
+        before.append({"task": name, "rows": read, "validation": watched, "training": budget})
+    return {"training": training, "train_rows": rows, "validation": validation, "before": before}
+
+
+def _chosen(training: dict[str, Any]) -> bool:
+    """Whether validation rows decide anything in a training."""
+    return training["select"] == "best" or bool(training["sweep"])
+
+
+def _rows(
+    design: Design, task: Task, language: str, validated: bool, where: str
+) -> tuple[str, str | None]:
+    """Training rows of the source language, and where they choose, validation rows."""
+    design.language(task, language, task.train_languages, f"{where}.source_language")
+    (rows,) = design.rows(task, "train", language, where)
+    if not validated:
+        return rows, None
+    (validation,) = design.rows(task, "validation", language, where)
+    return rows, validation
+
+
+def _retrieval(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[str, Any]:
+    """Which states are compared and how: as the study says, else the protocol, else plainly."""
+    known = protocols.PROTOCOLS.get(spec.protocol)
+    usual = known.retrieval.get(task.name) if known else None
+    out: dict[str, Any] = {"layer": -1, "pooling": "mean", "similarity": "cosine"}
+    if usual is not None:
+        out = {"pooling": usual.pooling, "similarity": usual.similarity}
+        out["layer"] = spec.layer if spec.layer is not None else _layer(design, usual.layer, where)
+    given = {name: getattr(spec, name) for name in ("layer", "pooling", "similarity")}
+    return {
+        **out,
+        **{name: value for name, value in given.items() if value is not None},
+        "candidates": _candidates(design, task, where),
+    }
+
+
+def _layer(design: Design, layer: int, where: str) -> int:
+    """A protocol's layer, which is one of 24, as high up in the study's model."""
+    layers = design.study.pretrain.layers
+    if layer < 0:
+        return layer
+    if layers is None:
+        wrong = "how many layers the model has is not known, so the protocol's layer cannot be told"
+        raise design.fail(where, wrong, "give `layer`, or take a model by `pretrain: {encoder: }`")
+    return round(layer * layers / PROTOCOL_LAYERS)
+
+
+def _candidates(design: Design, task: Task, where: str) -> list[str]:
+    """Languages of the pool that is searched: all that the task has, whichever are scored."""
+    if task.kind != "ranking":
+        return []
+    languages = list(task.languages)
+    if (
+        "candidates" in task.splits
+        and len({task.source(one, "candidates") for one in languages}) == 1
+    ):
+        languages = [MUL]  # the source has them in one place
+    for language in languages:
+        design.need(task, "candidates", language, where)
+    return languages

@@ -1,0 +1,211 @@
+"""Processes, devices and the DeepSpeed engine: the part of training that knows the hardware."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from xstilts.core import determinism
+from xstilts.core.errors import UserError
+from xstilts.core.machine import Machine
+from xstilts.core.params import Training
+from xstilts.training.launch import MEETING, rank, share_of
+
+# Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
+# whose last bits differ from make to make of CPU.
+ADAM = {"torch_adam": True, "fused": True}
+
+
+def device(machine: Machine) -> torch.device:
+    """Where tensors live: this worker's GPU, or the CPU.
+
+    Raises:
+        UserError: machine.yaml asks for CUDA where there is none.
+    """
+    cuda = torch.cuda.is_available()
+    if machine.device == "cuda" and not cuda:
+        raise UserError(
+            "machine.yaml: device: cuda, but no CUDA device is visible. Mend: use auto or cpu"
+        )
+    if machine.device == "cpu" or not cuda:
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The processes that train one model together."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @staticmethod
+    def start(machine: Machine) -> Workers:
+        """Join the process group (once a process); deterministic algorithms, fixed threads."""
+        where = device(machine)
+        determinism.apply(machine)
+        if where.type == "cuda":
+            torch.cuda.set_device(where)
+        os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
+        if not torch.distributed.is_initialized():
+            backend = "nccl" if where.type == "cuda" else "gloo"
+            alone = str(Path(tempfile.mkdtemp(prefix="xstilts-")) / "store")
+            torch.distributed.init_process_group(
+                backend,
+                init_method=f"file://{os.environ.get(MEETING, alone)}",
+                rank=rank(),
+                world_size=int(os.environ.get("WORLD_SIZE", "1")),
+            )
+        group = torch.distributed
+        return Workers(group.get_rank(), group.get_world_size(), where)
+
+    def sum(self, value: Tensor) -> float:
+        """The sum of a scalar over all workers."""
+        if self.size > 1:
+            torch.distributed.all_reduce(value)
+        return float(value)
+
+    def agree(self, wish: bool) -> bool:
+        """Worker 0's wish, known to all: clocks differ, decisions must not."""
+        if self.size == 1:
+            return wish
+        flag = torch.tensor([int(wish)], device=self.device)
+        torch.distributed.broadcast(flag, 0)
+        return bool(flag.item())
+
+    def barrier(self) -> None:
+        """Wait for all workers."""
+        if self.size > 1:
+            torch.distributed.barrier()
+
+    def gather(self, values: list[Any]) -> list[Any]:
+        """Values of all workers, dealt out as [rank::size], in their first order again."""
+        if self.size == 1:
+            return values
+        parts: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(parts, values)
+        merged: list[Any] = [None] * sum(map(len, parts))
+        for number, part in enumerate(parts):
+            merged[number :: self.size] = part
+        return merged
+
+
+def accumulation(training: Training, machine: Machine, workers: int, unit: int = 1) -> int:
+    """Micro-batches per update and worker, so that micro x accumulation x workers == batch.
+
+    Args:
+        unit: examples that must stay together (a group of queries, for example).
+
+    Raises:
+        UserError: the batch cannot be shared equally.
+    """
+    share = share_of(training, workers)
+    if share % unit:
+        raise UserError(
+            f"a batch of {training.batch} gives each of {workers} processes {share} examples, and "
+            f"they belong together by {unit}. Mend: change `processes` in machine.yaml, or the "
+            "study's `batch` or `negatives`"
+        )
+    groups = share // unit
+    count = -(-groups // max(1, machine.micro_batch // unit))
+    while groups % count:
+        count += 1
+    return count
+
+
+def initialize(
+    model: nn.Module, training: Training, machine: Machine, workers: Workers, unit: int = 1
+) -> Any:
+    """A DeepSpeed engine with the machine's ZeRO stage and torch's fused AdamW.
+
+    LayerNorm and bias are not decayed (as in jiant and google-research/xtreme). `unit` is the
+    number of examples that must stay together.
+    """
+    os.environ.setdefault("DS_ACCELERATOR", workers.device.type)
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    import deepspeed
+
+    logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
+    # The shared-memory reduce is compiled on the spot; gloo gives the same sums without a compiler.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    deepspeed.init_distributed(verbose=False)
+    started = deepspeed.initialize(
+        model=model,
+        model_parameters=_groups(model, training.weight_decay),
+        config=_config(model, training, machine, workers.size, unit),
+    )
+    return started[0]
+
+
+def _config(
+    model: nn.Module, training: Training, machine: Machine, workers: int, unit: int
+) -> dict[str, Any]:
+    """What DeepSpeed is told: science from the training, layout from the machine."""
+    count = accumulation(training, machine, workers, unit)
+    elements = sum(parameter.numel() for parameter in model.parameters())
+    bucket = min(500_000_000, -(-elements // 1024) * 1024)  # even, as DeepSpeed aligns buckets
+    half = training.precision == "bf16"
+    return {
+        "train_batch_size": training.batch,
+        "train_micro_batch_size_per_gpu": training.batch // (count * workers),
+        "gradient_accumulation_steps": count,
+        "gradient_clipping": training.clip,
+        "zero_optimization": {
+            # In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
+            "stage": max(machine.zero, 1) if half else machine.zero,
+            # DeepSpeed's default, always 5e8 elements, costs a small model 2 GB at each update.
+            "reduce_bucket_size": bucket,
+            "allgather_bucket_size": bucket,
+        },
+        "bf16": {"enabled": half},
+        "optimizer": {
+            "type": "AdamW",
+            "params": {"lr": training.learning_rate, "eps": 1e-8} | ADAM,
+        },
+        "steps_per_print": 1 << 30,
+    }
+
+
+def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Parameters with and without weight decay, less those that are not trained."""
+    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+    bare = {id(p) for module in norms for p in module.parameters()}
+    trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    plain = [p for n, p in trained if n.endswith("bias") or id(p) in bare]
+    known = {id(p) for p in plain}
+    return [
+        {"params": [p for _, p in trained if id(p) not in known], "weight_decay": decay},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+
+
+def full_weights(running: Any) -> dict[str, Tensor]:
+    """float32 trained weights by name on the CPU, from any ZeRO stage and precision.
+
+    All workers call. Weights that are not trained are left out: in bf16 only rounded ones are here.
+    """
+    from deepspeed.runtime.zero import GatheredParameters
+    from deepspeed.utils import safe_get_full_fp32_param
+
+    stage, half = running.zero_optimization_stage(), running.bfloat16_enabled()
+    weights = {}
+    for name, parameter in running.module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if half:
+            value = safe_get_full_fp32_param(parameter)
+        elif stage == 3:
+            with GatheredParameters([parameter]):
+                value = parameter.detach().clone()
+        else:
+            value = parameter.detach()
+        weights[name] = value.to("cpu", torch.float32, copy=True).contiguous()
+    return weights

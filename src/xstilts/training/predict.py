@@ -1,0 +1,65 @@
+"""Predictions without gradients; workers share the rows and all get the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from xstilts.kinds import Feature, Row
+from xstilts.training import batches
+from xstilts.training.engine import Workers
+
+
+def predict(
+    model: nn.Module,
+    kind: Any,
+    features: list[Feature],
+    pad: int,
+    batch: int,
+    workers: Workers,
+    part: int | None = None,
+) -> list[Any]:
+    """`kind.outputs` of every feature, in order.
+
+    The longest come first, so memory runs out at once or never. `part` chooses the head of a
+    `model.WithHeads`; other models are not told.
+    """
+    chosen = {} if part is None else {"part": part}
+    order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
+    mine = order[workers.rank :: workers.size]
+    found: list[Any] = []
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(mine), batch):
+            some = [features[i] for i in mine[start : start + batch]]
+            tensors = batches.collate(some, pad, workers.device)
+            found += kind.outputs(model(**tensors, **chosen), some)
+    results: list[Any] = [None] * len(features)
+    for i, value in zip(order, workers.gather(found), strict=True):
+        results[i] = value
+    return results
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A trained model as a function of rows: one prediction a row."""
+
+    model: nn.Module
+    kind: Any  # a module of xstilts.kinds
+    labels: list[str]
+    tokenizer: Any
+    lengths: tuple[int, int]  # longest sequence and stride, in tokens
+    batch: int
+    workers: Workers
+    part: int = 0  # of the model's heads
+
+    def __call__(self, rows: list[Row]) -> list[Any]:
+        """Predictions as the metric reads them."""
+        features = self.kind.encode(rows, self.tokenizer, *self.lengths)
+        pad = self.tokenizer.pad_token_id
+        outputs = predict(self.model, self.kind, features, pad, self.batch, self.workers, self.part)
+        found: list[Any] = self.kind.decode(outputs, features, rows, self.labels)
+        return found

@@ -1,0 +1,228 @@
+"""`verify` on a small study that DVC really ran, in a real repository: each verdict and refusal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_study
+import yaml
+from tiny_study import DVC, commit, compiled, provenance, rerun, sh
+
+from xstilts.commands.verify import show
+from xstilts.core.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def _finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A committed study that DVC ran."""
+    folder = tmp_path_factory.mktemp("tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        _enter(folder, patch)
+        tiny_study.make()
+    return folder
+
+
+def _enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.chdir(folder)
+    patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc/site"))
+    patch.setenv("PATH", str(DVC.parent), prepend=":")
+
+
+@pytest.fixture
+def study(_finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, as the working folder."""
+    folder = tmp_path / "copy"
+    shutil.copytree(_finished, folder, symlinks=True)
+    _enter(folder, monkeypatch)
+    return folder
+
+
+@pytest.fixture
+def shown(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """shown("HEAD", 0.5): exit code and what was printed."""
+
+    def run(reference: str = "HEAD", tolerance: float = 0.5) -> tuple[int, str]:
+        code = 0
+        try:
+            show.show_verdict(reference, tolerance)
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        text = capsys.readouterr().out
+        assert max((len(line) for line in text.splitlines() if line[:1] == " "), default=0) <= 100
+        return code, text
+
+    return run
+
+
+def test_equal_bytes_are_exact(study: Path, shown: Any) -> None:
+    """The promise of the project, and the machine beside it, even where nothing differs."""
+    code, text = shown()
+    assert code == 0
+    assert "study tiny: this workspace against HEAD (" in text
+    assert "verdict: exact\nall 3 stages have outputs of equal bytes\n" in text
+    assert text.endswith("hardware and versions: equal in all 5 fields\n")
+
+
+def test_a_small_difference_is_within_tolerance(study: Path, shown: Any) -> None:
+    """Another CPU: other weights, scores that agree in the first digits."""
+    rerun("0.01", "intermediate", "aggregate")
+    provenance("Xeon")
+    code, text = shown()
+    assert code == 0
+    assert "verdict: within tolerance" in text
+    assert "first difference: intermediate: equal params and data, another output" in text
+    assert "code    equal: so the machine" in text
+    assert "score rows: 3 compared, 2 differ, 0 by more than 0.5 points" in text
+    first = ["a-s1", "xnli", "en", "accuracy", "50.0200", "50.0000", "+0.02"]
+    assert next(line.split() for line in text.splitlines() if "accuracy" in line) == first
+    assert "1 of 5 fields differ" in text
+    assert text.split()[-3:] == ["hardware.cpu", "Xeon", "EPYC"]
+
+
+def test_a_large_difference_has_diverged(study: Path, shown: Any) -> None:
+    """The tolerance is the person's: what passes at 0.5 does not at 0.001."""
+    rerun("0.01", "aggregate")
+    code, text = shown(tolerance=0.001)
+    assert code == 1
+    assert "verdict: diverged" in text
+    assert "first difference: aggregate: equal params and data" in text
+    assert "2 by more than 0.001 points" in text
+
+
+def test_the_first_stage_that_parts_is_named_with_its_code(study: Path, shown: Any) -> None:
+    """Changed code is named apart, since it is the usual reason and no riddle."""
+    Path("src/code.py").write_text("2")
+    rerun("0.9", "intermediate", "aggregate")
+    code, text = shown()
+    assert code == 1
+    assert "first difference: intermediate: equal params and data, another output" in text
+    assert "  code    src/code.py" in text
+    assert "the machine" not in text
+
+
+@pytest.mark.slow
+def test_other_params_are_shown_as_such(study: Path, shown: Any) -> None:
+    """Another study design is no failure to reproduce; what was changed is said."""
+    compiled(2)
+    sh(DVC, "repro", "-q")
+    _, text = shown()
+    assert "first difference: prepare@a, whose inputs differ\n  input   prepare.a: 1 -> 2" in text
+
+
+def test_code_that_changed_after_the_run_is_noted(study: Path, shown: Any) -> None:
+    """The lock tells of the run, not of the file as it is now."""
+    Path("src/code.py").write_text("2")
+    code, text = shown()
+    assert (code, "verdict: exact" in text) == (0, True)
+    assert "note: code or data changed since intermediate ran; the last run is compared" in text
+
+
+def test_other_runs_have_diverged(study: Path, shown: Any) -> None:
+    """A reference with more runs is not the same study, however equal the rest."""
+    lock = yaml.safe_load(Path("dvc.lock").read_text())
+    lock["stages"]["intermediate@more"] = lock["stages"]["intermediate"]
+    other = Path("other")
+    other.mkdir()
+    (other / "dvc.lock").write_text(yaml.safe_dump(lock))
+    code, text = shown("other")
+    assert code == 1
+    assert "scores: none of other are at hand" in text
+    assert "no provenance of other" in text
+    assert [line.split() for line in text.splitlines() if line.startswith("  intermediate")] == [
+        ["intermediate", "1", "1"]
+    ]
+
+
+@pytest.mark.slow
+def test_another_folder_is_a_reference(study: Path, shown: Any, tmp_path: Path) -> None:
+    """A colleague's copy on the same disk, without git."""
+    shutil.copytree(study, tmp_path / "theirs", ignore=shutil.ignore_patterns(".git", ".dvc"))
+    rerun("2.0", "aggregate")
+    code, text = shown(str(tmp_path / "theirs"))
+    assert code == 1
+    assert "score rows: 3 compared, 2 differ, 2 by more than 0.5" in text
+
+
+@pytest.mark.slow
+def test_score_rows_come_from_the_remote(study: Path, shown: Any, tmp_path: Path) -> None:
+    """After `git clone` the cache is empty; the one file is read from where it was pushed."""
+    sh(DVC, "remote", "add", "-q", "-d", "store", str(tmp_path / "store"))
+    sh(DVC, "push", "-q")
+    commit("remote")
+    rerun("2.0", "aggregate")
+    shutil.rmtree(".dvc/cache")
+    code, text = shown()
+    assert code == 1
+    assert "score rows: 3 compared" in text
+
+
+@pytest.mark.slow
+def test_without_score_rows_the_committed_means_are_compared(study: Path, shown: Any) -> None:
+    """A reader who has only the git repository still gets an answer."""
+    rerun("2.0", "aggregate")
+    shutil.rmtree(".dvc/cache")
+    code, text = shown()
+    assert code == 1
+    assert "committed means: 2 compared, 2 differ, 2 by more than 0.5 points" in text
+
+
+@pytest.mark.parametrize("lost", ["models/tiny", "data/prepare/tiny/rows"])
+def test_a_study_that_is_not_finished_is_no_verdict(study: Path, lost: str, shown: Any) -> None:
+    """dvc.lock is in git: without looking at the outputs a fresh clone would pass as exact."""
+    path = Path(lost)
+    shutil.rmtree(path) if path.is_dir() else path.write_text("spoilt")
+    with pytest.raises(UserError, match=r"not finished here: 1 of 4 outputs .*Mend: `dvc repro`"):
+        shown()
+
+
+def test_a_fresh_clone_is_told_to_run_or_pull(study: Path, shown: Any) -> None:
+    """Neither outputs nor cache: the most usual first step."""
+    for folder in ("data", "models", "results/aggregate/tiny", ".dvc/cache"):
+        shutil.rmtree(folder)
+    with pytest.raises(UserError, match=r"3 of 4 outputs .*is missing.*`dvc pull`"):
+        shown()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reference", "says"),
+    [
+        ("", "no-such-branch", "no-such-branch is neither a git revision"),
+        ("", "--help", "--help is neither a git revision"),
+        ("dvc.lock", "HEAD", "this workspace has no dvc.lock"),
+        ("params.yaml", "HEAD", "params.yaml is missing"),
+        (".git", "HEAD", "HEAD is neither a git revision"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(
+    study: Path, spoil: str, reference: str, says: str, shown: Any
+) -> None:
+    """Exit code 2 and a mend, not a stack trace."""
+    if spoil:
+        path = Path(spoil)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(UserError) as caught:
+        shown(reference)
+    assert says in str(caught.value)
+    assert " Mend: " in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_lock_of_another_study_or_in_conflict_is_named(study: Path, shown: Any) -> None:
+    """`study use` changes params.yaml and not dvc.lock; a merge may leave its marks in it."""
+    compiled(1, "other")
+    with pytest.raises(UserError, match=r"no run of the study other \(its dvc\.lock has: tiny\)"):
+        shown()
+    compiled(1)
+    Path("dvc.lock").write_text("<<<<<<< HEAD\nstages: {\n")
+    with pytest.raises(UserError, match=r"dvc\.lock of this workspace cannot be read"):
+        shown()
+
+
+def test_a_negative_tolerance_is_refused(study: Path, shown: Any) -> None:
+    """Every score would be beyond it."""
+    with pytest.raises(UserError, match="negative"):
+        shown(tolerance=-1.0)

@@ -1,0 +1,224 @@
+"""The training loop: the same numbers as plain torch, whatever the machine's layout."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import training_jobs as jobs
+from safetensors.torch import load_file
+from training_jobs import equal, trained
+
+from xstilts.core.errors import UserError
+from xstilts.core.machine import Machine
+from xstilts.core.params import Training
+from xstilts.training import batches, engine, loop, schedule
+
+MACHINE = Machine(threads=1, micro_batch=4, zero=1)
+
+
+def on(**changes: Any) -> Machine:
+    """The usual machine, changed."""
+    return MACHINE.model_copy(update=changes)
+
+
+def test_the_update_is_that_of_plain_torch(tmp_path: Path) -> None:
+    """DeepSpeed scales losses over micro-batches and workers; a wrong factor trains, but badly."""
+    ours, _ = trained(tmp_path / "a", MACHINE, dropout=0.0)
+    job = jobs.a_job(dropout=0.0)
+    (lesson,) = job.lessons
+    decayed = [p for n, p in job.model.named_parameters() if not _plain(n)]
+    rest = [p for n, p in job.model.named_parameters() if _plain(n)]
+    groups = [{"params": decayed, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=0.01, eps=1e-8)
+    steps = len(loop.turns_of(job))
+    for step in range(steps):
+        order = batches.batch_indices(jobs.ROWS, 8, 1, step)
+        batch = [lesson.features[i] for i in order]
+        tensors = batches.collate(batch, 1, torch.device("cpu"))
+        loss = lesson.kind.loss(job.model(**tensors), batch) / 8
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = schedule.learning_rate(job.training, step, steps)
+        optimizer.step()
+    for name, value in job.model.named_parameters():
+        torch.testing.assert_close(ours[name], value.detach(), rtol=1e-4, atol=1e-5)
+
+
+def _plain(name: str) -> bool:
+    return name.endswith("bias") or "LayerNorm" in name
+
+
+@pytest.mark.parametrize("job", ["single", "mix", "attention", "adapter"])
+def test_the_zero_stage_decides_no_result(tmp_path: Path, job: str) -> None:
+    """ZeRO is hardware: losses and weights agree to rounding (stages clip in different orders).
+
+    In a mix each update leaves heads out, which stage 3 alone would train otherwise.
+    """
+    weights, history = trained(tmp_path / "0", on(zero=0), job)
+    for zero in (1, 2, 3):
+        other, found = trained(tmp_path / str(zero), on(zero=zero), job)
+        assert found.loss.keys() == history.loss.keys()
+        for name, points in history.loss.items():
+            assert found.loss[name] == [
+                [step, pytest.approx(mean, rel=2e-6)] for step, mean in points
+            ]
+        assert other.keys() == weights.keys()
+        for name, value in weights.items():
+            torch.testing.assert_close(other[name], value, rtol=1e-3, atol=5e-4)
+
+
+def test_a_micro_batch_of_another_size_changes_rounding_only(tmp_path: Path) -> None:
+    """The loss is a mean over the global batch, however it is cut; dropout aside."""
+    whole, _ = trained(tmp_path / "a", on(micro_batch=8), dropout=0.0)
+    parts, _ = trained(tmp_path / "b", on(micro_batch=2), dropout=0.0)
+    for name in whole:
+        torch.testing.assert_close(whole[name], parts[name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("zero", [0, 1, 2, 3])
+def test_bf16_keeps_float32_weights_close_to_those_of_fp32(tmp_path: Path, zero: int) -> None:
+    """Mixed precision rounds in the forward pass; what is published is the float32 master copy."""
+    short = {"dropout": 0.0, "steps": 4, "epochs": None}
+    full, _ = trained(tmp_path / "fp32", on(zero=zero), **short)
+    half, _ = trained(tmp_path / "bf16", on(zero=zero), **short, precision="bf16")
+    for name in full:
+        assert half[name].dtype == torch.float32
+        torch.testing.assert_close(half[name], full[name], rtol=0.1, atol=0.05)
+    assert any(not torch.equal(half[n], half[n].to(torch.bfloat16).float()) for n in half)
+
+
+def test_frozen_weights_are_not_in_the_file(tmp_path: Path) -> None:
+    """In bf16 only rounded copies of them are at hand, never to be passed on."""
+    weights, _ = trained(tmp_path, MACHINE, "adapter", precision="bf16", steps=2, epochs=None)
+    assert weights
+    assert all("lora" in name or name.startswith("heads") for name in weights)
+    net = jobs.a_job("adapter").model
+    loop.load_weights(net, tmp_path / loop.TRAINED)
+    with pytest.raises(UserError, match=r"of another model .*Mend: delete it"):
+        loop.load_weights(jobs.a_job().model, tmp_path / loop.TRAINED)
+
+
+def test_the_best_weights_are_kept_and_patience_ends(tmp_path: Path) -> None:
+    """`select: best` looks at validation alone: the weights of the best score, not the last."""
+    scores = iter([10.0, 30.0, 20.0, 25.0, 5.0, 5.0, 5.0, 5.0])
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def evaluate(net: Any) -> float:
+        seen.append({n: p.detach().clone() for n, p in net.module.named_parameters()})
+        return next(scores)
+
+    job = jobs.a_job(select="best", evaluate_every=1, patience=2)
+    object.__setattr__(job, "evaluate", evaluate)
+    path, history = loop.train(job, tmp_path, MACHINE, jobs.QUIET)
+    assert [score for _, score in history.validation] == [10.0, 30.0, 20.0, 25.0]
+    assert equal(load_file(path), seen[1])
+
+
+def test_a_kill_after_the_last_update_does_not_lose_the_best_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resumed training has no update left, and so no second chance to write them."""
+    monkeypatch.setattr(loop, "SAVE_CHECK", 1)
+    scores = iter(range(100, 0, -1))  # the first is the best
+    job = jobs.a_job(select="best", evaluate_every=1, patience=99)
+    object.__setattr__(job, "evaluate", lambda net: float(next(scores)))
+    machine = MACHINE.model_copy(update={"save_seconds": 1e-9})
+    write = loop.files.write_json
+
+    def killed(path: Path, value: Any) -> None:
+        if path.name == "history.json":
+            raise KeyboardInterrupt
+        write(path, value)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.files, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(job, tmp_path, machine, jobs.QUIET)
+    first = load_file(tmp_path / loop.TRAINED)
+    again = jobs.a_job(select="best", evaluate_every=1, patience=99)
+    object.__setattr__(again, "evaluate", lambda net: 0.0)
+    path, _ = loop.train(again, tmp_path, machine, jobs.QUIET)
+    assert equal(load_file(path), first)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_mend(tmp_path: Path) -> None:
+    """A diverged run must not become a checkpoint that looks like any other."""
+    with pytest.raises(UserError, match=r"the loss is (nan|inf).*Mend: lower the learning rate"):
+        trained(tmp_path, MACHINE, learning_rate=1e30)
+    assert not (tmp_path / loop.TRAINED).exists()
+
+
+def test_each_part_of_a_mix_has_a_curve(tmp_path: Path) -> None:
+    """A mix whose mean loss falls may hide a part that learns nothing."""
+    _, history = trained(tmp_path, MACHINE, "mix")
+    turns = loop.turns_of(jobs.a_job("mix"))
+    steps = {
+        name: [int(i) + 1 for i in (turns.parts == part).nonzero()[0]]
+        for part, name in enumerate(("parity", "tags", "text"))
+    }
+    for name, taken in steps.items():
+        assert [step for step, _ in history.curves()[f"loss.{name}"]] == taken
+    means = {step: mean for name in steps for step, mean in history.loss[f"loss.{name}"]}
+    assert history.loss["loss"] == [[step, means[step]] for step in sorted(means)]
+    assert history.losses()["loss.text"] == history.loss["loss.text"][-1][1]
+
+
+@pytest.mark.parametrize("step", [0, 3, 9, 50])
+def test_batches_run_through_all_rows_each_epoch(step: int) -> None:
+    """Every row is seen once an epoch, also where batches straddle epochs."""
+    rows = jobs.ROWS
+    places = [i for s in range(step, step + rows) for i in batches.batch_indices(rows, 8, 7, s)]
+    first_whole = -step * 8 % rows
+    epoch = places[first_whole : first_whole + rows]
+    assert sorted(epoch) == list(range(rows))
+
+
+def test_the_learning_rate_rises_and_falls_to_zero() -> None:
+    """Linear warm-up over a tenth of the steps, then linear decay."""
+    settings = Training(**{**jobs.TRAINING, "warmup": 0.1})
+    rates = [schedule.learning_rate(settings, step, 100) for step in range(100)]
+    assert max(rates) == pytest.approx(0.01)
+    assert rates.index(max(rates)) in (9, 10)
+    assert rates[0] == pytest.approx(0.001)
+    assert rates[-1] == pytest.approx(0.01 / 90)
+
+
+@pytest.mark.parametrize(
+    ("batch", "micro", "workers", "unit", "count"),
+    [(32, 8, 1, 1, 4), (32, 8, 2, 4, 2), (24, 5, 2, 1, 3), (16, 2, 2, 4, 2), (12, 8, 1, 4, 3)],
+)
+def test_examples_that_belong_together_stay_in_one_micro_batch(
+    batch: int, micro: int, workers: int, unit: int, count: int
+) -> None:
+    """Accumulation counts groups; a micro-batch smaller than a group takes one group."""
+    settings = Training(**{**jobs.TRAINING, "batch": batch})
+    found = engine.accumulation(settings, on(micro_batch=micro), workers, unit)
+    assert found == count
+    assert batch % (found * workers * unit) == 0
+
+
+def test_a_group_that_would_be_cut_is_refused() -> None:
+    """12 queries on 2 processes are 6 each, which are no groups of 4."""
+    settings = Training(**{**jobs.TRAINING, "batch": 12})
+    with pytest.raises(UserError, match=r"6 examples, and they belong together by 4\. Mend"):
+        engine.accumulation(settings, MACHINE, 2, 4)
+
+
+def test_a_lesson_without_rows_is_named(tmp_path: Path) -> None:
+    """Of nine tasks, the one whose file is empty."""
+    job = jobs.a_job("mix")
+    job.lessons[1].features.clear()
+    with pytest.raises(UserError, match=r"nothing to train on in tags\. Mend"):
+        loop.train(job, tmp_path, MACHINE, jobs.QUIET)
+
+
+def test_a_mix_has_the_steps_that_its_proportions_say() -> None:
+    """20 and 12 rows under a cap of 16, 3 epochs of 8: 6 + 5 steps, enlarged by a quarter."""
+    turns = loop.turns_of(jobs.a_job("mix"))
+    assert len(turns) == schedule.total_steps(
+        Training(**jobs.TRAINING), [20, 12, 15], [None, None, 0.25], jobs.a_job("mix").mixing
+    )
+    assert len(turns) == 15
