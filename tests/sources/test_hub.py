@@ -45,7 +45,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.progress import Observe
 spec = SimpleNamespace(**json.loads(sys.argv[1]))
 try:
-    print(getattr(sources, sys.argv[2])(spec, Path(sys.argv[3]), Observe(quiet=True)))
+    print(getattr(obtain, sys.argv[2])(spec, Path(sys.argv[3]), Observe(quiet=True)))
 except UserError as error:
     print(error)
     sys.exit(2)
@@ -78,14 +78,14 @@ def run(
 def test_only_the_wanted_configs_files_are_downloaded(server: str, tmp_path: Path) -> None:
     """A study in one language must not download fifteen; the client's own notes go, too."""
     target = tmp_path / "out"
-    code, said, names = run("obtain", target, server, dataset="o/n", configs={"en": ["train"]})
+    code, said, names = run("dataset", target, server, dataset="o/n", configs={"en": ["train"]})
     assert (code, names) == (0, ["README.md", "en/train.jsonl"]), said
 
 
 def test_a_data_set_without_a_card(server: str, tmp_path: Path) -> None:
     """Older data sets have no card with configs: the files' folders say what they are."""
     wanted: dict[str, Any] = {"configs": {"default": ["train"]}, "dataset": "o/c"}
-    code, said, names = run("obtain", tmp_path / "out", server, **wanted)
+    code, said, names = run("dataset", tmp_path / "out", server, **wanted)
     assert (code, said, names) == (0, COMMIT, ["default/train/0000.parquet"])
 
 
@@ -97,7 +97,7 @@ def test_a_floating_revision_is_refused(server: str, tmp_path: Path, revision: s
         "dataset": "o/c",
         "revision": revision,
     }
-    code, said, names = run("obtain", tmp_path / "out", server, **wanted)
+    code, said, names = run("dataset", tmp_path / "out", server, **wanted)
     assert (code, names) == (2, [])
     assert "not pinned" in said
     assert "Mend:" in said
@@ -133,7 +133,7 @@ def test_no_network_is_one_clear_line_at_once(tmp_path: Path, endpoint: str, off
     """On a cluster's node without a network a person must not wait for time-outs."""
     begun = time.monotonic()
     code, said, names = run(
-        "obtain", tmp_path / "out", endpoint, offline, dataset="o/n", configs={"en": ["train"]}
+        "dataset", tmp_path / "out", endpoint, offline, dataset="o/n", configs={"en": ["train"]}
     )
     assert (code, names) == (2, [])
     assert said.startswith("the hub's data set o/n could not be read")
@@ -144,10 +144,10 @@ def test_no_network_is_one_clear_line_at_once(tmp_path: Path, endpoint: str, off
 
 def test_what_the_hub_lacks_is_named(server: str, tmp_path: Path) -> None:
     """A data set that is gone, and a config that never was."""
-    code, said, _ = run("obtain", tmp_path / "a", server, dataset="o/x", configs={"en": ["train"]})
+    code, said, _ = run("dataset", tmp_path / "a", server, dataset="o/x", configs={"en": ["train"]})
     assert (code, said.count("\n")) == (2, 0)
     assert "the hub's data set o/x could not be read" in said
-    code, said, _ = run("obtain", tmp_path / "b", server, dataset="o/n", configs={"fr": ["train"]})
+    code, said, _ = run("dataset", tmp_path / "b", server, dataset="o/n", configs={"fr": ["train"]})
     assert code == 2
     assert "no config 'fr'" in said
 
