@@ -1,6 +1,6 @@
 """The command line: a verb per stage, and a few for people. No logic here.
 
-xstilts study use demo     compile studies/demo.yaml into params.yaml
+xstilts study use demo     compile studies/demo.yaml for DVC
 xstilts plan               what would run, before anything runs
 dvc repro                  run it
 """
@@ -21,7 +21,7 @@ from xstilts.core.errors import UserError
 HELP = """Run, check and extend studies of intermediate-task training.
 
 \b
-xstilts study use demo     compile studies/demo.yaml into params.yaml
+xstilts study use demo     compile studies/demo.yaml for DVC
 xstilts plan               what would run, and what it costs, before anything runs
 dvc repro                  run it
 xstilts scores             its table; `xstilts where` says where the rest is
@@ -38,8 +38,8 @@ track_app = typer.Typer(help="Keep the MLflow store complete.", no_args_is_help=
 app.add_typer(study_app, name="study")
 app.add_typer(track_app, name="track")
 
-Key = Annotated[str, typer.Argument(help="A key of the stage's section in params.yaml.")]
-Name = Annotated[str, typer.Argument(help="A file of studies/, without .yaml.")]
+Key = Annotated[str, typer.Argument(help="A run: KEY of the study in use, or STUDY/KEY.")]
+Study = Annotated[str | None, typer.Argument(help="A compiled study; else the one in use.")]
 PURPOSE = {
     "fetch": "Bring the raw files of a pinned data set.",
     "prepare": "Turn a task's raw rows into the schema of its kind; statistics and leak check.",
@@ -56,8 +56,8 @@ PURPOSE = {
 def _add_stage(word: str) -> None:
     """A verb per stage: `xstilts <word> KEY`, or without a key where a study has one run of it."""
 
-    def single() -> None:
-        _run_stage(word, None)
+    def single(study: Study = None) -> None:
+        _run_stage(word, study)
 
     def keyed(key: Key) -> None:
         _run_stage(word, key)
@@ -78,9 +78,21 @@ for _word in flow.WORDS:
     _add_stage(_word)
 
 
+@app.command("code")
+def write_code() -> None:
+    """Hash the code of each stage into code/, so that an edit reruns what it changes."""
+    from xstilts.records.code import write
+
+    typer.echo(f"code/: {write()} files")
+
+
 @study_app.command("use")
-def study_use(name: Name) -> None:
-    """Compile a study into params.yaml, which `dvc repro` reads."""
+def study_use(
+    name: Annotated[
+        str | None, typer.Argument(help="A file of studies/, without .yaml; else the one in use.")
+    ] = None,
+) -> None:
+    """Compile a study for `dvc repro`: params.yaml, design.json and design/."""
     from xstilts.commands.use import use
 
     use(name)
@@ -161,9 +173,9 @@ def doctor() -> None:
 def scores() -> None:
     """Print the result table of the study in use."""
     from xstilts.commands.scores import print_table
-    from xstilts.core import params
+    from xstilts.core import design
 
-    print_table(params.load().study)
+    print_table(design.load())
 
 
 @app.command()
@@ -185,10 +197,10 @@ def ui(port: Annotated[int, typer.Option(help="Loopback port of the server.")] =
 @track_app.command("sync")
 def track_sync() -> None:
     """Make the MLflow runs that the store lacks, from the records of finished stages."""
-    from xstilts.core import params
+    from xstilts.core import design
     from xstilts.records import tracking
 
-    typer.echo(f"runs added: {tracking.sync(params.load().study)}")
+    typer.echo(f"runs added: {tracking.sync(design.in_use().study)}")
 
 
 @app.command()

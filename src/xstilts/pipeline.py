@@ -12,26 +12,29 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from xstilts.core import flow, params, paths
+from xstilts.core import design, flow, paths
 from xstilts.core import machine as machines
 from xstilts.core.errors import UserError, disk
 from xstilts.core.machine import Machine
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
-from xstilts.records import provenance, tracking
+from xstilts.records import code, provenance, tracking
 from xstilts.report import runs_page
 from xstilts.training.launch import is_worker, rank, relaunch, share_of
 
 
 def run_stage(word: str, key: str | None = None) -> None:
-    """Run a stage of the compiled study.
+    """Run a stage of a compiled study.
+
+    Args:
+        key: of the run, or <study>/<key>; for a stage with one run a study, that study.
 
     Raises:
         UserError: no such key, what the stage itself refuses, a full disk, or it is being run.
     """
-    loaded, machine = params.load(), machines.load_machine()
-    arguments = [word] if key is None else [word, key]
-    key = loaded.study if key is None else key
+    study, key = _run_of(word, key)
+    loaded, machine = design.load_run(word, study, key), machines.load_machine()
+    arguments = [word, study if word in flow.SINGLE else f"{study}/{key}"]
     spec = _spec(loaded, word, key)
     if word in flow.TRAINED:
         _check_share(loaded, word, key, machine.processes)
@@ -59,14 +62,24 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
             run_id = tracker.finish(record, folder)
             seconds = time.monotonic() - clock
             hardware = machine.model_dump()
-            provenance.write(loaded.study, word, key, began, seconds, run_id, hardware)
+            ran = code.identity(word, code.variant_of(word, spec))
+            provenance.write(loaded.study, word, key, began, seconds, run_id, hardware, ran)
             runs_page.write(loaded.study)
+
+
+def _run_of(word: str, key: str | None) -> tuple[str, str]:
+    """(study, key) of a run that is named as a person or DVC does: `none-s1`, `demo/none-s1`."""
+    if word in flow.SINGLE:
+        study = key or design.in_use().study
+        return study, study
+    study, _, run = (key or "").rpartition("/")
+    return study or design.in_use().study, run
 
 
 def _check_share(loaded: Params, word: str, key: str, processes: int) -> None:
     """Refuse, before any worker starts, a global batch that the processes cannot share."""
     if word == "transfer":
-        budgets = [loaded.targets[name].training for name in loaded.transfer[key].targets]
+        budgets = [target.training for target in loaded.targets.values()]
     else:
         spec = loaded.pretrain if word == "pretrain" else loaded.intermediate[key]
         budgets = [spec.training]
@@ -78,19 +91,14 @@ def _check_share(loaded: Params, word: str, key: str, processes: int) -> None:
 def _spec(loaded: Params, word: str, key: str) -> dict[str, Any]:
     """The params of one run of a stage."""
     section = getattr(loaded, word)
-    if word in flow.SINGLE:
-        return dict(section.model_dump())
-    if key not in section:
-        known = ", ".join(sorted(section)) or "none in this study"
-        raise UserError(f"params.yaml: {word} has no key {key!r}. Mend: use one of {known}")
-    return dict(section[key].model_dump())
+    return dict((section if word in flow.SINGLE else section[key]).model_dump())
 
 
 def output(loaded: Params, word: str, key: str) -> Path:
     """The output folder of a stage."""
     study = loaded.study
     by_word = {
-        "fetch": lambda: Path("data/fetch") / key,
+        "fetch": lambda: paths.fetched(study, key),
         "prepare": lambda: Path(loaded.prepare[key].out),
         "check": lambda: paths.check_record(study),
         "subsample": lambda: paths.subsampled(study, key),
@@ -98,7 +106,7 @@ def output(loaded: Params, word: str, key: str) -> Path:
         "intermediate": lambda: paths.intermediate(study, key),
         "transfer": lambda: paths.transferred(study, key),
         "aggregate": lambda: paths.aggregated(study),
-        "report": lambda: paths.REPORT,
+        "report": lambda: paths.report(study),
     }
     return by_word[word]()
 

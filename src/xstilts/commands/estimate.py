@@ -136,8 +136,7 @@ class Estimate:
             spec = self.loaded.pretrain
             return BOTH * weights * _tokens("mlm", spec.training, 0) if spec.training else 0.0
         if word == "transfer":
-            names = self.loaded.transfer[key].targets
-            return sum(self._target[name] for name in names) * weights
+            return sum(self._target.values()) * weights
         return 0.0
 
     @cached_property

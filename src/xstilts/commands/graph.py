@@ -1,133 +1,113 @@
-"""The stages of a study as DVC sees them."""
+"""The stages of a study as DVC has them: its own graph, and what it finds changed in it."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
-import sys
+import logging
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from xstilts.core import flow, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
+from xstilts.records import code
 
 LOCK = Path("dvc.lock")
+CODE = "code"  # the stage that hashes code: what follows it depends on hashes alone
+Changes = dict[str, list[Any]]
 
 
 def cells(loaded: Params) -> int:
     """Scores to be made: runs x targets x languages."""
-    return sum(
-        len(loaded.targets[target].languages)
-        for run in loaded.transfer.values()
-        for target in run.targets
-    )
+    return len(loaded.transfer) * sum(len(one.languages) for one in loaded.targets.values())
 
 
 def keys(loaded: Params, word: str) -> list[str]:
     """The runs of a stage."""
-    if word in flow.SINGLE:
-        return [loaded.study]
-    return list(getattr(loaded, word))
+    return [loaded.study] if word in flow.SINGLE else list(getattr(loaded, word))
 
 
-def stage_name(loaded: Params, word: str, key: str) -> str:
-    """A stage as DVC names it."""
-    return word if word in flow.SINGLE else f"{word}@{key}"
+def stage_name(study: str, word: str, key: str) -> str:
+    """A stage as DVC names it: transfer@demo/none-s1, pretrain@demo."""
+    return f"{word}@{study}" if word in flow.SINGLE else f"{word}@{study}/{key}"
 
 
-def needs(loaded: Params, word: str, key: str) -> list[str]:
-    """Stages, as DVC names them, whose outputs a stage reads directly."""
-    made = {spec.out: f"prepare@{name}" for name, spec in loaded.prepare.items()}
-    if word == "prepare":
-        return [f"fetch@{Path(loaded.prepare[key].fetched).name}"]
-    if word == "check":
-        return list(made.values())
-    if word == "subsample":
-        folder = str(Path(loaded.subsample[key].reads).parent)
-        return [made[folder]] if folder in made else list(made.values())
-    if word == "pretrain":
-        return [made[corpus.rows] for corpus in loaded.pretrain.corpora]
-    if word == "intermediate":
-        spec = loaded.intermediate[key]
-        folder = str(Path(spec.watch).parent)
-        chosen = [made[folder]] if folder in made else []
-        return [f"subsample@{_subset(loaded, spec.rows)}", "pretrain", "check", *chosen]
-    if word == "transfer":
-        targets = [made[spec.out] for spec in loaded.prepare.values() if spec.role == "targets"]
-        trained = [f"intermediate@{key}"] if key in loaded.intermediate else []
-        return [*targets, *trained, "pretrain", "check"]
-    if word == "aggregate":
-        return [f"transfer@{name}" for name in loaded.transfer]
-    return ["aggregate", "check"] if word == "report" else []
+def every_stage(loaded: Params) -> set[str]:
+    """All stages of a study, as DVC names them."""
+    return {
+        stage_name(loaded.study, word, key) for word in flow.WORDS for key in keys(loaded, word)
+    }
 
 
-def every_stage(loaded: Params) -> list[str]:
-    """All stages, as DVC names them, in the order of the flow."""
-    return [stage_name(loaded, word, key) for word in flow.WORDS for key in keys(loaded, word)]
+def locks(study: str) -> list[Path]:
+    """The files in which DVC records what a study's stages made."""
+    return [LOCK, *sorted((paths.PIPELINES / study).glob("*/dvc.lock"))]
 
 
-def _subset(loaded: Params, rows: str) -> str:
-    """The key of `subsample` whose file or folder a run reads."""
-    path = Path(rows)
-    return path.name if path.name in loaded.subsample else path.parent.name
+def pending(loaded: Params) -> set[str]:
+    """Stages that `dvc repro` would run: those changed or never run, and all that follow them.
 
-
-def to_run(loaded: Params, changed: set[str]) -> set[str]:
-    """Stages that `dvc repro` would run: those changed, and all that read from them."""
-    pending: set[str] = set()
-    for word in flow.WORDS:  # in the order of the flow, so one pass is enough
-        for key in keys(loaded, word):
-            name = stage_name(loaded, word, key)
-            if name in changed or pending & set(needs(loaded, word, key)):
-                pending.add(name)
-    return pending
-
-
-def changed_stages() -> set[str]:
-    """Stages that DVC finds changed or not yet run.
+    An upper bound: where a stage makes what it made before, those that follow do not run.
 
     Raises:
-        UserError: DVC is not there or cannot read the project.
+        UserError: DVC cannot read the project.
     """
-    program = shutil.which("dvc", path=str(Path(sys.executable).parent)) or shutil.which("dvc")
-    if program is None:
-        raise UserError("dvc is not installed. Mend: `make install`, then `. .venv/bin/activate`")
-    asked = subprocess.run(
-        [program, "status", "--json"], capture_output=True, text=True, check=False
-    )
-    if asked.returncode != 0:
-        lines = asked.stderr.strip().splitlines() or ["no message"]
-        raise UserError(f"`dvc status` failed: {lines[-1]}. Mend: run it by hand to see more")
-    return set(json.loads(asked.stdout))
+    if not ever_run(loaded.study):  # DVC would look at each of them
+        return every_stage(loaded)
+    import networkx
+
+    with _repo() as repo:
+        found = set(_status(repo))
+        graph = repo.index.graph  # from a stage to those that it reads from
+        changed = [stage for stage in graph if _name(stage.addressing) in found]
+        after = [one for stage in changed for one in networkx.ancestors(graph, stage)]
+        return {_name(stage.addressing) for stage in (*changed, *after)}
+
+
+def status() -> Changes:
+    """`dvc status`: stage -> what of it has changed.
+
+    Raises:
+        UserError: DVC cannot read the project.
+    """
+    with _repo() as repo:
+        return _status(repo)
+
+
+def _status(repo: Any) -> Changes:
+    from dvc.exceptions import DvcException
+
+    code.write()  # as `dvc repro` does first
+    try:
+        found = {_name(name): changes for name, changes in repo.status().items()}
+    except DvcException as error:
+        raise _refused(error) from error
+    found.pop(CODE, None)
+    return found
+
+
+def _repo() -> Any:
+    """DVC's view of this project."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what is wrong is told in our line
+    try:
+        return Repo()
+    except DvcException as error:
+        raise _refused(error) from error
+
+
+def _refused(error: Exception) -> UserError:
+    reason = " ".join(str(error).split())
+    return UserError(f"`dvc status` failed: {reason}. Mend: run it by hand to see more")
+
+
+def _name(addressing: str) -> str:
+    """A stage's name without the dvc.yaml that it is in."""
+    return addressing.rpartition("dvc.yaml:")[2]
 
 
 def ever_run(study: str) -> bool:
-    """Whether dvc.lock holds any stage of a study."""
-    if not LOCK.exists():
-        return False
-    try:
-        locked = yaml.load(LOCK.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) or {}
-        found = [stage.get("params", {}) for stage in locked.get("stages", {}).values()]
-    except (yaml.YAMLError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{LOCK} is no valid YAML ({reason}). Mend: take it from git") from error
-    return any(one.get(str(paths.PARAMS), {}).get("study") == study for one in found)
-
-
-def status() -> dict[str, list[Any]]:
-    """`dvc status`: stage -> what of it has changed."""
-    program = shutil.which("dvc", path=str(Path(sys.executable).parent)) or shutil.which("dvc")
-    if program is None:
-        raise UserError("dvc is not installed. Mend: `make install`, then `. .venv/bin/activate`")
-    asked = subprocess.run(
-        [program, "status", "--json"], capture_output=True, text=True, check=False
-    )
-    if asked.returncode != 0:
-        reason = (asked.stderr.strip().splitlines() or ["no message"])[0]
-        raise UserError(f"`dvc status` failed: {reason}. Mend: run it by hand to see more")
-    found: dict[str, list[Any]] = json.loads(asked.stdout)
-    return found
+    """Whether a dvc.lock holds any stage of a study."""
+    texts = [path.read_text(encoding="utf-8") for path in locks(study) if path.exists()]
+    return any(f"@{study}/" in text or f"@{study}:" in text for text in texts)

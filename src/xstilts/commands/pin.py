@@ -17,7 +17,7 @@ from typing import Any, Literal
 import yaml
 
 from xstilts import tasks
-from xstilts.core import files, params
+from xstilts.core import design, files, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.model import published
@@ -59,7 +59,7 @@ def pin_all(names: list[str]) -> None:
             print(f"not pinned  {job.name}")
             continue
         known = _with(known, job, found)
-        files.write_bytes(pins.PINS, text(known).encode())
+        files.write_bytes(paths.PINS, text(known).encode())
         print(f"pinned      {job.name}  {found.get('revision') or found['sha256']}")
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
@@ -68,12 +68,12 @@ def pin_all(names: list[str]) -> None:
     if not wanted:
         print("nothing to pin: every commit and sha256 of this study is known")
     if not names:
-        print(f"Next: `xstilts study use {params.load().study}` takes {pins.PINS} over")
+        print(f"Next: `xstilts study use {design.in_use().study}` takes {paths.PINS} over")
 
 
 def _new(known: Pins) -> list[Job]:
     """What the study in use lacks, and pins.yaml too."""
-    lacks = missing(params.load())
+    lacks = missing(design.load())
     return [job for job in lacks if job.name not in getattr(known, job.section)]
 
 

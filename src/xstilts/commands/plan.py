@@ -9,9 +9,8 @@ from rich.table import Table
 
 from xstilts.commands import graph
 from xstilts.commands.estimate import Estimate, Rate
-from xstilts.commands.graph import changed_stages, ever_run, every_stage, to_run
 from xstilts.commands.obstacles import obstacles
-from xstilts.core import flow, params
+from xstilts.core import design, flow
 from xstilts.core.params import Intermediate, Params
 
 MANY = 40  # runs, from which a line each says less than a line a task
@@ -37,12 +36,8 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
     console.print((_grouped if many else _runs)(loaded, pending, estimate))
     console.print(_targets(loaded, estimate))
     cells = graph.cells(loaded)
-    todo = sum(
-        len(loaded.targets[target].languages)
-        for run, spec in loaded.transfer.items()
-        if f"transfer@{run}" in pending
-        for target in spec.targets
-    )
+    waiting = sum(_waits(loaded, "transfer", run, pending) for run in loaded.transfer)
+    todo = cells // max(1, len(loaded.transfer)) * waiting
     console.print(
         f"{len(loaded.transfer)} runs, {cells} cells (run x target x language): "
         f"{cells - todo} done, {todo} to run with `dvc repro`."
@@ -51,6 +46,11 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
         console.print(line, soft_wrap=True)
     for line in _obstacles(loaded):
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _waits(loaded: Params, word: str, run: str, pending: set[str]) -> bool:
+    """Whether `dvc repro` would run a run's stage."""
+    return graph.stage_name(loaded.study, word, run) in pending
 
 
 def _base(loaded: Params) -> str:
@@ -80,7 +80,7 @@ def _stages(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
     table = Table("stage", "all", "done", "would run", "GPU hours", **PLAIN)  # type: ignore[arg-type]
     for word in flow.WORDS:
         keys = graph.keys(loaded, word)
-        names = {graph.stage_name(loaded, word, key) for key in keys}
+        names = {graph.stage_name(loaded.study, word, key) for key in keys}
         todo = len(names & pending)
         hours = _hours(estimate.hours(word, keys)) if word in flow.TRAINED else "-"
         table.add_row(word, str(len(names)), str(len(names) - todo), str(todo), hours)
@@ -97,10 +97,10 @@ def _runs(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
         second, hours = "-", estimate.hours("transfer", [run])
         rows: int | None = 0
         if run in loaded.intermediate:
-            second = "to run" if f"intermediate@{run}" in pending else "done"
+            second = "to run" if _waits(loaded, "intermediate", run, pending) else "done"
             rows = estimate.run_rows(run)
             hours += estimate.hours("intermediate", [run])
-        third = "to run" if f"transfer@{run}" in pending else "done"
+        third = "to run" if _waits(loaded, "transfer", run, pending) else "done"
         table.add_row(run, spec.method, _count(rows), str(spec.seed), _hours(hours), second, third)
     return table
 
@@ -119,7 +119,7 @@ def _grouped(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
         table.add_column(name, justify="right")
     for group, runs in groups.items():
         specs = [loaded.intermediate[run] for run in runs]
-        row = [_cell(runs, specs, size, pending) for size in sizes]
+        row = [_cell(loaded, runs, specs, size, pending) for size in sizes]
         most = [estimate.run_rows(run) for run in runs]
         rows = None if None in most else max(count for count in most if count is not None)
         hours = estimate.hours("intermediate", runs) + estimate.hours("transfer", runs)
@@ -143,10 +143,20 @@ def _ordered(sizes: Iterable[int | str]) -> list[int | str]:
     return sorted(set(sizes), key=lambda size: (isinstance(size, str), size))
 
 
-def _cell(runs: list[str], specs: list[Intermediate], size: int | str, pending: set[str]) -> str:
+def _cell(
+    loaded: Params,
+    runs: list[str],
+    specs: list[Intermediate],
+    size: int | str,
+    pending: set[str],
+) -> str:
     """Runs of one size, and how many of them are left where some are done."""
     found = [run for run, spec in zip(runs, specs, strict=True) if spec.size == size]
-    left = [run for run in found if {f"intermediate@{run}", f"transfer@{run}"} & pending]
+    left = [
+        run
+        for run in found
+        if any(_waits(loaded, word, run, pending) for word in ("intermediate", "transfer"))
+    ]
     if not found:
         return ""
     return str(len(found)) if len(left) == len(found) else f"{len(left)}/{len(found)}"
@@ -217,11 +227,7 @@ def show_plan(flops: float | None = None) -> None:
         flops: sustained operations a second of one GPU, for the hours.
 
     Raises:
-        UserError: params.yaml or dvc.lock cannot be read; DVC is not there.
+        UserError: the study is not compiled; DVC is not there or cannot read the project.
     """
-    # late: it reads this module
-
-    loaded = params.load()
-    # `dvc status` reads every stage, which takes long where there are hundreds of them to run
-    changed = changed_stages() if ever_run(loaded.study) else set(every_stage(loaded))
-    show(loaded, to_run(loaded, changed), flops)
+    loaded = design.load()
+    show(loaded, graph.pending(loaded), flops)

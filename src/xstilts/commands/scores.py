@@ -16,9 +16,8 @@ from rich.text import Text
 from xstilts.benchmarks import protocols
 from xstilts.benchmarks.aggregates import ALL as WHOLE
 from xstilts.benchmarks.aggregates import GROUP
-from xstilts.core import params as parameters
 from xstilts.core import paths
-from xstilts.core.errors import UserError
+from xstilts.core.params import Params
 from xstilts.report.data import Results, Row, load, signed, size_text, stars
 from xstilts.results.scores import ALL, ZERO_SHOT
 
@@ -36,23 +35,17 @@ GAINS = (
 )
 
 
-def print_table(study: str, console: Console | None = None) -> None:
+def print_table(params: Params, console: Console | None = None) -> None:
     """Print the summary of a study, at most 100 columns wide.
 
     Raises:
-        UserError: params.yaml is of another study, or the aggregate is missing.
+        UserError: the aggregate is missing.
     """
-    params = parameters.load()
-    if params.study != study:
-        raise UserError(
-            f"params.yaml is of study {params.study}, not {study}."
-            f" Mend: compile it with `xstilts study use {study}`"
-        )
     console = console or Console()
     # A file or pipe has no width of its own.
     width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     console.width = width
-    results = load(params, paths.aggregated(study))
+    results = load(params, paths.aggregated(params.study))
     few = len(results.targets) <= FEW
     tables = (
         [target_table(results, target, width) for target in results.targets]

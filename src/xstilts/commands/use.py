@@ -1,49 +1,71 @@
-"""What a study is and what of it is done: `xstilts study use`, `study list` and `plan`."""
+"""`xstilts study use` compiles a study for DVC; `xstilts study list` names those at hand."""
 
 from __future__ import annotations
 
-import yaml
 from rich.console import Console
 from rich.table import Table
 
 from xstilts.commands.graph import cells
-from xstilts.core import files, params, paths
-from xstilts.study import pins
+from xstilts.core import design, files, paths
+from xstilts.core.design import InUse
+from xstilts.core.errors import UserError
+from xstilts.study import graph, pins
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import read_study
 
-HEAD = "# Compiled from {source} by `xstilts study use {name}`; edit that file, not this one.\n"
+PARAMS = """\
+# The study that `dvc repro` runs, and what is set otherwise here than in its file.
+# `xstilts study use NAME` takes another study; `xstilts study use` compiles this one after an edit.
+study: {study}
+settings: {{}} # over those of {file}, as in {{training: {{learning_rate: 1.0e-3}}}}
+"""
 
 
-def compiled(name: str) -> str:
-    """The text of params.yaml for a study."""
-    source = paths.study_file(name)
-    content = compile_study(read_study(name), source, pins.load())
-    body = yaml.dump(content, Dumper=_NoAliases, sort_keys=False, allow_unicode=True, width=100)
-    return HEAD.format(source=source, name=name) + body
+def use(name: str | None) -> None:
+    """Compile a study, or the one in use again, into design/ and design.json.
 
-
-class _NoAliases(yaml.SafeDumper):
-    """Repeats values instead of `*id001`: the file is read by people and by DVC's templates."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def use(name: str) -> None:
-    """Compile a study into params.yaml, whole or not at all."""
-    files.write_bytes(paths.PARAMS, compiled(name).encode())
-    loaded = params.load()
-    Console().print(
-        f"params.yaml is now the study [bold]{name}[/]: {len(loaded.transfer)} runs, "
+    Raises:
+        UserError: there is no such study, it does not compile, or params.yaml holds settings of
+            another one. Then everything is as it was.
+    """
+    used = _used(name)
+    name = name or used.study
+    settings = used.settings if used.study == name else {}
+    content = compile_study(read_study(name, settings), paths.study_file(name), pins.load())
+    if used.study != name:
+        text = PARAMS.format(study=name, file=paths.study_file(name))
+        files.write_bytes(paths.PARAMS, text.encode())
+    design.write(content)
+    graph.write(content)
+    loaded = design.load(name)
+    Console(soft_wrap=True).print(
+        f"the study in use is [bold]{name}[/]: {len(loaded.transfer)} runs, "
         f"{cells(loaded)} cells. Next: `xstilts plan`, then `dvc repro`.",
         highlight=False,
     )
 
 
+def _used(name: str | None) -> InUse:
+    """What params.yaml says; nothing where there is none, or none that can be read, if a study is
+    named.
+    """
+    try:
+        used = design.in_use()
+    except UserError:
+        if name is None:
+            raise
+        return InUse.model_construct(study="", settings={})
+    if name not in (None, used.study) and used.settings:
+        raise UserError(
+            f"{paths.PARAMS} holds settings of the study {used.study}, which would be lost. Mend: "
+            f"move them to {paths.study_file(used.study)}, or empty `settings`"
+        )
+    return used
+
+
 def show_studies() -> None:
     """Names and titles of studies/, the one in use marked."""
-    used = params.load().study if paths.PARAMS.exists() else None
+    used = design.in_use().study if paths.PARAMS.exists() else None
     table = Table("", "study", "title", box=None)
     for path in sorted(paths.STUDIES.glob("*.yaml")):
         study = read_study(path.stem)

@@ -10,18 +10,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from xstilts.core import params, paths
+from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.records import tracking
 
 
 def show_places() -> None:
     """Print where the report is and how to open the UI."""
-    page = (paths.REPORT / "index.html").resolve()
+    study = design.in_use().study
+    page = (paths.report(study) / "index.html").resolve()
     console = Console(soft_wrap=True, highlight=False)
     console.print(f"report      {page}" + ("" if page.exists() else "  (not made yet: dvc repro)"))
     console.print("MLflow UI   make ui   (or `xstilts ui` with .venv active)")
-    console.print("one number  every score is a row of results/aggregate/<study>/scores.parquet")
+    console.print(f"one number  every score is a row of {paths.aggregated(study)}/scores.parquet")
 
 
 def serve(port: int) -> None:
@@ -33,7 +34,7 @@ def serve(port: int) -> None:
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise UserError(f"port {port} is in use. Mend: `xstilts ui --port {port + 1}`")
-    address = tracking.link(params.load().study, f"http://127.0.0.1:{port}")
+    address = tracking.link(design.in_use().study, f"http://127.0.0.1:{port}")
     Console(soft_wrap=True, highlight=False).print(f"open  {address}\nstop  Ctrl-C")
     program = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
     # Job workers serve features that this project does not use.

@@ -1,7 +1,7 @@
-"""Typed view of params.yaml: an unknown or missing key is one clear error.
+"""What a study's params are, a class a section: an unknown or missing key is one clear error.
 
-params.yaml is science: compiled from a study file, tracked by DVC, a section per stage word. What
-belongs to the hardware is in machine.yaml (machine.py).
+They are science: compiled from a study file, a section per stage word, read and written by
+design.py. What belongs to the hardware is in machine.yaml (machine.py).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from xstilts.core import paths
-from xstilts.core.strict import Strict, load_yaml, parse
+from xstilts.core.strict import Strict
 
 Size = int | Literal["all"]
 Method = Literal["single", "shuffled", "multi", "mlm"]
@@ -241,7 +240,6 @@ class Transfer(Strict):
     size: Size
     seed: int
     checkpoint: str
-    targets: list[str]
 
 
 class Aggregate(Strict):
@@ -262,23 +260,17 @@ class Report(Strict):
 
 
 class Params(Strict):
-    """The whole of params.yaml."""
+    """A study's params; for one run of a stage, those that it reads, and the others not set."""
 
     study: str
     left_out: dict[str, str] = Field(default_factory=dict)  # what cannot run -> why and the mend
-    fetch: dict[str, Fetch]
-    prepare: dict[str, Prepare]
-    check: Check
-    subsample: dict[str, Subsample]
-    pretrain: Pretrain
-    intermediate: dict[str, Intermediate]
-    transfer: dict[str, Transfer]
-    targets: dict[str, Target]
-    aggregate: Aggregate
-    report: Report
-
-
-def load() -> Params:
-    """params.yaml of the working folder, typed."""
-    mend = "compile it with `xstilts study use NAME`"
-    return parse(Params, load_yaml(paths.PARAMS, mend), paths.PARAMS, mend)
+    fetch: dict[str, Fetch] = Field(default_factory=dict)
+    prepare: dict[str, Prepare] = Field(default_factory=dict)
+    check: Check = Field(default=None)  # type: ignore[assignment]  # unset where it is not read
+    subsample: dict[str, Subsample] = Field(default_factory=dict)
+    pretrain: Pretrain = Field(default=None)  # type: ignore[assignment]
+    intermediate: dict[str, Intermediate] = Field(default_factory=dict)
+    transfer: dict[str, Transfer] = Field(default_factory=dict)
+    targets: dict[str, Target] = Field(default_factory=dict)
+    aggregate: Aggregate = Field(default=None)  # type: ignore[assignment]
+    report: Report = Field(default=None)  # type: ignore[assignment]

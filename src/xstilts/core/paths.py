@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xstilts.core import flow
+
 PARAMS = Path("params.yaml")
+PINS = Path("pins.yaml")
+DESIGN = Path("design.json")
+PIPELINES = Path("pipelines")
 MACHINE = Path("machine.yaml")
 STUDIES = Path("studies")
 STATE = Path(".state")  # resumable training state, no DVC output, deleted on success
-REPORT = Path("report")
 MLRUNS = Path("mlruns")
 
 
@@ -25,9 +29,21 @@ def study_file(name: str) -> Path:
     return STUDIES / f"{name}.yaml"
 
 
-def fetched(dataset: str) -> Path:
-    """Raw files of a data set in the hub's layout; shared by all studies."""
-    return Path("data/fetch") / dataset_key(dataset)
+def design(study: str) -> Path:
+    """All params of a study, compiled."""
+    return Path("design") / f"{study}.json"
+
+
+def run_design(word: str, study: str, key: str) -> Path:
+    """What one run of a stage reads of them; where a study has one run of it, the study is key."""
+    folder = Path("design") / word
+    single = word in (*flow.SINGLE, "targets")
+    return folder / f"{study}.json" if single else folder / study / f"{key}.json"
+
+
+def fetched(study: str, dataset: str) -> Path:
+    """Raw files of a data set in the hub's layout."""
+    return Path("data/fetch") / study / dataset_key(dataset)
 
 
 def prepared(study: str, role: str, task: str) -> Path:
@@ -83,6 +99,11 @@ def transferred(study: str, run: str) -> Path:
 def aggregated(study: str) -> Path:
     """All score rows of a study and their summary."""
     return Path("results/aggregate") / study
+
+
+def report(study: str) -> Path:
+    """The page, figures and tables of a study."""
+    return Path("report") / study
 
 
 def metrics_file(study: str) -> Path:

@@ -12,7 +12,6 @@ from xstilts.core.params import Params, Target
 from xstilts.evaluation.predictors import Predicted
 from xstilts.kinds import Row
 from xstilts.metrics import METRICS
-from xstilts.records import code
 from xstilts.results import scores
 from xstilts.results.scores import ScoreRow
 
@@ -41,7 +40,6 @@ def score_rows(
             collapsed=collapsed(target.kind, predicted.found),
             protocol=target.protocol,
             data_sha=files.sha256_file(path),
-            code_sha=code.code_sha("transfer"),
         )
         for name, value in measure.score(predicted.found, predicted.gold, language).items()
     ]

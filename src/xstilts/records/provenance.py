@@ -35,6 +35,7 @@ def write(
     seconds: float,
     mlflow_run_id: str | None,
     machine: dict[str, Any],
+    code: str,
 ) -> Path:
     """Write the provenance of one finished stage.
 
@@ -43,6 +44,7 @@ def write(
         seconds: wall-clock duration.
         mlflow_run_id: the live run in the MLflow store of this machine; None when untracked.
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
+        code: sha256 of what the stage runs (code.identity).
 
     Returns:
         The file, relative to the project root.
@@ -58,6 +60,7 @@ def write(
         "seconds": round(seconds, 3),
         "mlflow_run_id": mlflow_run_id,
         "git": git_state(),
+        "code": code,
         "image": os.environ.get("XSTILTS_IMAGE_DIGEST") or None,
         "hardware": hardware(),
         "software": software(),

@@ -1,7 +1,7 @@
 """What decides and describes a result, as `record.json` beside it; equal work, equal bytes.
 
-Also the static import graph of a stage: its files are the `deps` of dvc.yaml and are hashed into
-every record and every resumable state.
+So it names no code: what an edit leaves as it was has the bytes that it had, and what follows it
+does not run again. The code is told in provenance, and once in the score rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from xstilts.core import files
 from xstilts.core.params import Params
 from xstilts.core.progress import Record
 from xstilts.core.strict import Strict
-from xstilts.records.code import code_sha
 
 
 def make(
@@ -25,14 +24,12 @@ def make(
     metrics: dict[str, float],
     curves: dict[str, list[list[float]]] | None = None,
     artifacts: tuple[str, ...] = (),
-    extra_code: tuple[Path, ...] = (),
 ) -> Record:
-    """A record; nothing in it differs between two equal runs (no times, hosts, commits).
+    """A record; nothing in it differs between two equal runs (no times, hosts, commits, code).
 
     Args:
         inputs: the files read; their sha256 goes in.
         artifacts: files of the output folder that are worth a look, relative to it.
-        extra_code: code files that the import graph cannot see (a task's own file).
     """
     return {
         "stage": stage,
@@ -43,5 +40,4 @@ def make(
         "metrics": metrics,
         "curves": curves or {},
         "artifacts": list(artifacts),
-        "code": code_sha(stage, extra_code),
     }

@@ -37,8 +37,8 @@ def records(study: str) -> list[tuple[Path, dict[str, Any]]]:
 
 
 def run_key(record: dict[str, Any]) -> str:
-    """Name the work that a record tells of: sha256 of what decides its result."""
-    return files.sha256_json([record.get(n) for n in ("stage", "key", "params", "inputs", "code")])
+    """Name the work that a record tells of: sha256 of the record, which holds all of its result."""
+    return files.sha256_json(record)
 
 
 def times(record: dict[str, Any], folder: Path) -> tuple[int, int, dict[str, Any]]:

@@ -60,7 +60,7 @@ def render(
         maps=[one for one in drawn if str(one["name"]).startswith("languages-")],
         published=[table for name, table in tables.items() if name.startswith("benchmark-")],
         tables=tables,
-        provenance="../" + runs_page_path(study).as_posix(),
+        provenance="../../" + runs_page_path(study).as_posix(),
         mlflow=f"{MLFLOW}/#/experiments?experimentSearchFilter={quote(study)}",
         source=paths.aggregated(study).as_posix(),
     )

@@ -42,7 +42,7 @@ def write(study: str) -> Path:
     """Write the page anew from the provenance files that there are; returns its path."""
     target = runs_page_path(study)
     style = (resources.files("xstilts.report") / "style.css").read_text(encoding="utf-8")
-    back = "../" * (len(target.parts) - 1) + (paths.REPORT / "index.html").as_posix()
+    back = "../" * (len(target.parts) - 1) + (paths.report(study) / "index.html").as_posix()
     parts = [HEAD.format(study=escape(study), style=style, report=back)]
     # `transfer` is what the report links to, so it comes first; sorting keeps the others in order.
     for stage in sorted(flow.WORDS, key=lambda word: word != "transfer"):

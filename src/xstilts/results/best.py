@@ -76,8 +76,6 @@ def read(
         for run in runs:
             if run.group.method in ("none", "shuffled"):
                 continue
-            if target not in params.transfer[run.name].targets:
-                continue
             value = metrics[run.name].get(f"{target}.validation")
             if value is None:
                 raise UserError(

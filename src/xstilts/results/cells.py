@@ -54,7 +54,7 @@ def read_scores(params: Params, folders: Mapping[str, Path]) -> list[ScoreRow]:
     expected = [
         (name, target, language)
         for name, spec in params.transfer.items()
-        for target in spec.targets
+        for target in params.targets
         for language in params.targets[target].languages
     ]
     scores.check_cells(rows, expected)

@@ -56,7 +56,6 @@ class ScoreRow:
     protocol: Annotated[str, "named evaluation protocol: xtreme | xtreme-r | x-stilts"]
     data_sha: Annotated[str, "sha256 of the scored rows' file"]
     model_sha: Annotated[str, "sha256 of the encoder that was transferred"]
-    code_sha: Annotated[str, "sha256 of the transfer stage's code files"]
 
     def __post_init__(self) -> None:
         """Refuse what would spoil every average that the row enters."""
@@ -91,6 +90,7 @@ def _column(name: str, kind: type, description: str) -> pa.Field:
 
 SCHEMA: pa.Schema = pa.schema(
     [_column(name, kind, _HINTS[name][1]) for name, kind in _KINDS.items()]
+    + [_column("code_sha", str, "sha256 of code/transfer: the code that scored all rows")]
 )
 
 
@@ -110,13 +110,16 @@ PREDICTIONS_SCHEMA: pa.Schema = pa.schema(
 )
 
 
-def to_table(rows: Iterable[ScoreRow]) -> pa.Table:
+def to_table(rows: Iterable[ScoreRow], code_sha: str) -> pa.Table:
     """Rows as a table of `SCHEMA`, sorted by run, target, language and metric.
 
-    So the order in which runs finish does not change the bytes.
+    So the order in which runs finish does not change the bytes. A run's own scores.json does not
+    name the code, as equal scores have equal bytes whatever code made them.
     """
     ordered = sorted(rows, key=lambda row: (*row.cell, row.metric))
-    return pa.Table.from_pylist([asdict(row) for row in ordered], schema=SCHEMA)
+    return pa.Table.from_pylist(
+        [{**asdict(row), "code_sha": code_sha} for row in ordered], schema=SCHEMA
+    )
 
 
 def to_json(rows: Iterable[ScoreRow]) -> dict[str, list[dict[str, Any]]]:

@@ -22,7 +22,7 @@ from xstilts.core import paths
 from xstilts.core.files import output_folder, read_json, write_json, write_parquet
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe, Record
-from xstilts.records import record
+from xstilts.records import code, record
 from xstilts.results import best, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
 from xstilts.results.scores import ScoreRow
@@ -83,7 +83,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     table = summary.summary_rows(params.study, results, bootstrap)
     published = [*rows, *best.score_rows(rows, choices)]
     tables = {
-        "scores": scores.to_table(rows),
+        "scores": scores.to_table(rows, code.identity("transfer")),
         "summary": _table(table, SUMMARY_SCHEMA),
         "slopes": _table(summary.slope_rows(params.study, results, bootstrap), SLOPES_SCHEMA),
         "benchmark": _table(aggregates.rows(params.study, published), aggregates.SCHEMA),

@@ -23,7 +23,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: the source lacks it, cannot be reached, or has other bytes than were pinned.
     """
     spec = params.fetch[key]
-    with files.output_folder(paths.fetched(spec.dataset)) as out:
+    with files.output_folder(paths.fetched(params.study, spec.dataset)) as out:
         commit = obtain.dataset(spec, out, observe)
         facts = manifest.write(out, spec.dataset, commit or spec.revision, _licence(spec, out))
         metrics = {

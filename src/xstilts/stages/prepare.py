@@ -48,7 +48,6 @@ def run(params: Params, key: str, observe: Observe) -> Record:
                 for split, languages in counts["splits"].items()
                 for language, one in languages.items()
             },
-            extra_code=(Path(f"tasks/{spec.task}.py"), Path("tasks/shapes.py")),
         )
         files.write_json(out / "record.json", made)
     source = {name: facts[name] for name in ("dataset", "revision", "licence")}

@@ -2,12 +2,10 @@
 
 Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the leak check in
 `statistics/<study>/overlap.json` where there is one, and for studies that follow a published
-protocol `references.yaml`. Writes `report/`, whose bytes depend on these and params.yaml alone.
+protocol `references.yaml`. Writes `report/<study>/`, whose bytes depend on these and params alone.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from xstilts.core import paths
 from xstilts.core.files import output_folder, write_bytes, write_json
@@ -16,11 +14,9 @@ from xstilts.core.progress import Observe, Record
 from xstilts.records import record
 from xstilts.report import data as reading
 
-LOOKS = (Path("report/page.html.j2"), Path("report/style.css"))  # code that is no module
-
 
 def run(params: Params, key: str, observe: Observe) -> Record:
-    """Write index.html, figures/, tables/, plots/ and record.json into `report/`.
+    """Write index.html, figures/, tables/, plots/ and record.json.
 
     Raises:
         UserError: a file of the aggregate is missing or broken.
@@ -29,7 +25,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     from xstilts.report import page, style, table, tables
 
     results = reading.load(params, paths.aggregated(params.study))
-    with output_folder(paths.REPORT) as out:
+    with output_folder(paths.report(params.study)) as out:
         drawn = page.build(results)
         with observe.progress("figures", len(drawn)) as advance:
             saved = []
@@ -43,8 +39,6 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         write_bytes(out / "index.html", page.render(results, saved, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
         inputs = list(results.files)
-        made = record.make(
-            params, "report", key, params.report, inputs, {}, None, tuple(written), LOOKS
-        )
+        made = record.make(params, "report", key, params.report, inputs, {}, None, tuple(written))
         write_json(out / "record.json", made)
     return made

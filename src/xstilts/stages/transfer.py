@@ -49,8 +49,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     rows: list[ScoreRow] = []
     curves: dict[str, Any] = {}
     chosen: dict[str, float] = {}
-    for name in spec.targets:
-        target = params.targets[name]
+    for name, target in params.targets.items():
         read = read_files(target)
         decides = [common, target.model_dump()]
         places[name] = state.folder("transfer", decides, [*inputs[:2], *read], machine)

@@ -1,4 +1,4 @@
-"""The design of an experiment: a study -> runs and cells -> the content of params.yaml.
+"""The design of an experiment: a study -> runs and cells -> params.
 
 `xstilts study use NAME` calls `compile_study`; the same study, pins and licensed folders always
 give the same params.
@@ -22,7 +22,7 @@ BASELINE = {"method": "none", "variant": "", "task": "none", "language": "none",
 
 
 def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> dict[str, Any]:
-    """Turn a study into the content of params.yaml (plain values, one section per stage word).
+    """Turn a study into its params (plain values, one section per stage word).
 
     Args:
         place: the study file, for messages.
@@ -39,13 +39,12 @@ def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> 
     grids = Grids(design)
     for number, grid in enumerate(study.intermediate):
         grids.add(number, grid)
-    names = list(targets)
     transfer = {
-        f"none-s{seed}": _transfer({**BASELINE, "seed": seed}, design.base, names)
+        f"none-s{seed}": _transfer({**BASELINE, "seed": seed}, design.base)
         for seed in study.baseline_seeds
     }
     for run, spec in grids.runs.items():
-        transfer[run] = _transfer(spec, str(paths.intermediate(study.study, run)), names)
+        transfer[run] = _transfer(spec, str(paths.intermediate(study.study, run)))
     source = {"source": study.data.source}
     params = {
         "study": study.study,
@@ -73,7 +72,7 @@ def _pretrain(design: Design, pins: Pins) -> dict[str, Any]:
         hub = choice.hub.model if choice.hub else known.hub if known else ""
         revision = choice.hub.revision if choice.hub else None
         revision = revision or (known.revision if known else None) or pins.model(hub)
-        source = {"source": design.study.data.source, "reads": "src/xstilts/sources"}
+        source = {"source": design.study.data.source, "reads": ""}
         return {**source, "model": hub, "revision": revision}
     corpora = []
     for number, corpus in enumerate(scratch.corpora):
@@ -114,11 +113,10 @@ def _check(design: Design) -> dict[str, Any]:
     }
 
 
-def _transfer(spec: dict[str, Any], checkpoint: str, targets: list[str]) -> dict[str, Any]:
+def _transfer(spec: dict[str, Any], checkpoint: str) -> dict[str, Any]:
     """Phase iii of one checkpoint: that of a run, or for the baseline that of phase i."""
     return {
         **{name: spec[name] for name in ("method", "variant", "task", "size", "seed")},
         "source_language": spec["language"],
         "checkpoint": checkpoint,
-        "targets": targets,
     }

@@ -220,7 +220,7 @@ class Needs:
             out[key] = {
                 "task": task.name,
                 "role": self.role(key),
-                "fetched": str(paths.fetched(task.dataset)),
+                "fetched": str(paths.fetched(self.study.study, task.dataset)),
                 "out": str(self.folder(key)),
                 "splits": splits,
             }

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
+from xstilts.core import paths
 from xstilts.core.strict import Strict, load_yaml, parse
 
-PINS = Path("pins.yaml")
 COMMIT = r"^[0-9a-f]{40}$"
 
 
@@ -53,7 +51,7 @@ def load() -> Pins:
     Raises:
         UserError: it has an unknown key, or a pin that is none.
     """
-    if not PINS.exists():
+    if not paths.PINS.exists():
         return Pins()
     mend = "take it from git again, then run `xstilts pin`"
-    return parse(Pins, load_yaml(PINS, mend) or {}, PINS, mend)
+    return parse(Pins, load_yaml(paths.PINS, mend) or {}, paths.PINS, mend)

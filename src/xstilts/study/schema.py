@@ -1,6 +1,6 @@
 """What a study file says: the schema of `studies/<name>.yaml`, as a person writes it.
 
-`xstilts study use NAME` reads one and `compiler.compile_study` turns it into params.yaml.
+`xstilts study use NAME` reads one, and `compiler.compile_study` makes a study's params of it.
 """
 
 from __future__ import annotations
@@ -243,8 +243,11 @@ class Study(Strict):
         return self
 
 
-def read_study(name: str) -> Study:
+def read_study(name: str, settings: dict[str, Any] | None = None) -> Study:
     """Load and check `studies/<name>.yaml`.
+
+    Args:
+        settings: what is set otherwise than in the file; mappings are merged, all else replaces.
 
     Raises:
         UserError: no such study, an unknown key, or a study named unlike its file.
@@ -253,7 +256,20 @@ def read_study(name: str) -> Study:
     if not path.exists():
         known = ", ".join(sorted(file.stem for file in paths.STUDIES.glob("*.yaml"))) or "none"
         raise UserError(f"there is no study {name!r} ({path} is missing). Mend: use one of {known}")
-    study = parse(Study, load_yaml(path, "mend the file"), path, "mend the file")
+    content = load_yaml(path, "mend the file")
+    source = f"{path} with the settings of {paths.PARAMS}" if settings else path
+    study = parse(Study, _merged(content, settings or {}), source, "mend the file")
     if study.study != name:
         raise UserError(f"{path}: `study: {study.study}`. Mend: name it {name}, as its file")
     return study
+
+
+def _merged(content: Any, settings: dict[str, Any]) -> Any:
+    """Content with settings put over it."""
+    if not isinstance(content, dict):
+        return settings or content
+    over = {
+        name: _merged(content.get(name), value) if isinstance(value, dict) else value
+        for name, value in settings.items()
+    }
+    return {**content, **over}

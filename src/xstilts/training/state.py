@@ -93,7 +93,7 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
     """
     name = files.sha256_json(
         {
-            "code": code.code_sha(stage),
+            "code": code.identity(stage),
             "spec": spec,
             "inputs": {str(path): files.sha256_file(path) for path in inputs},
             "versions": {package: metadata.version(package) for package in PACKAGES},

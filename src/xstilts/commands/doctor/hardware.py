@@ -15,7 +15,7 @@ from pathlib import Path
 
 from xstilts.commands.doctor.finding import Finding, failed, few, ok, warning
 from xstilts.commands.estimate import Estimate
-from xstilts.core import params, paths
+from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine, load_machine
 from xstilts.core.params import Params
@@ -95,7 +95,7 @@ def settings() -> list[Finding]:
     """machine.yaml by itself, and against the batches of the study in use."""
     try:
         machine = load_machine()
-        wrong = list(_unfit(params.load(), machine)) if paths.PARAMS.exists() else []
+        wrong = list(_unfit(design.load(), machine)) if paths.PARAMS.exists() else []
     except UserError as error:
         why, _, mend = str(error).partition(" Mend: ")
         return [failed("machine.yaml", why, mend)]
@@ -133,7 +133,7 @@ def disk() -> list[Finding]:
     text = f"{free / GB:.1f} GB free"
     if not paths.PARAMS.exists():
         return [ok("disk", text)]
-    need = sum(Estimate(params.load()).disk().values())
+    need = sum(Estimate(design.load()).disk().values())
     left = max(0.0, need - sum(map(_used, ("data", "models", "results"))))
     text += f"; the study needs about {left / GB:.1f} GB more, with DVC's copies up to twice that"
     if free < left:

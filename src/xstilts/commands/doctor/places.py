@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from xstilts.commands.doctor.finding import Finding, failed, few, ok, public, warning
 from xstilts.commands.doctor.packages import installed
 from xstilts.commands.obstacles import obstacles
-from xstilts.core import params, paths
+from xstilts.core import design, paths
 from xstilts.records import provenance
 
 SECONDS = 3  # for one place to answer
@@ -31,7 +31,7 @@ def source() -> list[Finding]:
     """Where raw data comes from, and all that is known to stand in the study's way."""
     if not paths.PARAMS.exists():
         return [warning("source", "no study is in use", "`xstilts study use NAME`")]
-    loaded = params.load()
+    loaded = design.load()
     users: dict[tuple[str, str], list[str]] = {}  # (why, mend) -> what it stands in the way of
     for one in obstacles(loaded):
         users.setdefault((one.why, one.mend), []).append(one.what)

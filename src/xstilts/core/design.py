@@ -1,0 +1,140 @@
+"""The compiled design of a study, as `xstilts study use` writes it and stages read it.
+
+    params.yaml                         for people: the study in use, and what it sets otherwise
+    design/<study>.json                 all params of a study
+    design/<stage>/<study>/<key>.json   what one run of a stage reads of them: a dependency of it
+    design/targets/<study>.json         the targets, which all runs of `transfer` read
+    design.json                         what dvc.yaml reads: the runs of the study in use
+
+JSON, as DVC parses YAML 40 times as slowly. A design that is not what params.yaml and the study's
+file say now is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from xstilts.core import files, flow, paths
+from xstilts.core.errors import UserError
+from xstilts.core.params import Params
+from xstilts.core.strict import Strict, load_yaml, parse
+
+# What a run of a stage reads beside the params of its own key.
+READS = {
+    "check": ("subsample", "targets"),
+    "aggregate": ("transfer", "targets"),
+    "report": ("left_out", "aggregate", "intermediate", "transfer", "targets"),
+}
+RUNS = tuple(word for word in flow.WORDS if word not in flow.SINGLE)
+FROM = "compiled_from"
+Json = dict[str, Any]
+
+
+class InUse(Strict):
+    """The whole of params.yaml."""
+
+    study: str = Field(pattern=r"^[a-z][a-z0-9_]*(-[a-z0-9_]+)*$")
+    settings: dict[str, Any] = Field(default_factory=dict)  # over those of the study's file
+
+
+def in_use() -> InUse:
+    """What params.yaml says.
+
+    Raises:
+        UserError: it is missing, or is no such file.
+    """
+    mend = "write it with `xstilts study use NAME`"
+    return parse(InUse, load_yaml(paths.PARAMS, mend), paths.PARAMS, mend)
+
+
+def load(study: str | None = None) -> Params:
+    """All params of a study; of the one in use where none is named.
+
+    Raises:
+        UserError: it is not compiled, or other than its file says now.
+    """
+    study = study or in_use().study
+    return _parsed(_fresh(study), paths.design(study))
+
+
+def load_run(word: str, study: str, key: str) -> Params:
+    """The params that one run of a stage reads, and no others.
+
+    Raises:
+        UserError: the study is not compiled, other than its file says now, or has no such run.
+    """
+    whole, path = _fresh(study), paths.run_design(word, study, key)
+    if not path.is_file():
+        known = ", ".join(whole[word]) if word in RUNS else study
+        wrong = f"{word} of the study {study} has no key {key!r}"
+        raise UserError(f"{wrong}. Mend: use one of {known or '(none)'}")
+    content = files.read_json(path)
+    if word == "transfer":
+        content |= files.read_json(paths.run_design("targets", study, study))
+    return _parsed({"study": study, **content}, path)
+
+
+def _parsed(content: Json, path: Path) -> Params:
+    return parse(Params, content, path, "compile it with `xstilts study use NAME`")
+
+
+def _fresh(study: str) -> Json:
+    """design/<study>.json, if it is what the study's file says now."""
+    path = paths.design(study)
+    mend = f"Mend: `xstilts study use {study}`"
+    if not path.is_file():
+        raise UserError(f"the study {study} is not compiled ({path} is missing). {mend}")
+    whole: Json = files.read_json(path)
+    if whole.pop(FROM, None) != fingerprint(study):
+        sources = f"{paths.PARAMS}, {paths.study_file(study)} and {paths.PINS}"
+        raise UserError(f"{path} is not what {sources} say now. {mend}")
+    return whole
+
+
+def fingerprint(study: str) -> str:
+    """sha256 of all that a design is compiled from; comments and layout do not count."""
+    used = in_use()
+    mend = "mend the file"
+    return files.sha256_json(
+        [
+            load_yaml(paths.study_file(study), mend),
+            used.settings if used.study == study else {},
+            load_yaml(paths.PINS, mend) if paths.PINS.exists() else None,
+        ]
+    )
+
+
+def write(content: Json) -> None:
+    """Write all files of a study below design/; the whole one last, as it says that all are there.
+
+    Args:
+        content: a study's params, as the compiler gives them.
+    """
+    study = content["study"]
+    whole = paths.design(study)
+    whole.unlink(missing_ok=True)
+    for word in (*flow.WORDS, "targets"):
+        if word in RUNS:
+            shutil.rmtree(paths.run_design(word, study, "x").parent, ignore_errors=True)
+        for key, part in _runs(word, content).items():
+            write_ordered(paths.run_design(word, study, key), part)
+    write_ordered(whole, {FROM: fingerprint(study), **content})
+
+
+def _runs(word: str, content: Json) -> dict[str, Json]:
+    """Key -> what is in the file of each run of a stage."""
+    more = {name: content[name] for name in READS.get(word, ())}
+    if word not in RUNS:
+        return {content["study"]: {word: content[word], **more}}
+    return {key: {word: {key: spec}} for key, spec in content[word].items()}
+
+
+def write_ordered(path: Path, value: Json) -> None:
+    """Write JSON in the order of its keys, which is that of the study: tables follow it."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    files.write_bytes(path, (text + "\n").encode())

@@ -1,0 +1,89 @@
+"""What dvc.yaml reads of a compiled study: its runs, and the paths that differ from run to run.
+
+    design.json                            vars of dvc.yaml: stage -> <study>/<key> -> paths
+    pipelines/<study>/<group>/dvc.yaml     of a large study the stages `intermediate` and `transfer`
+                                           of a task and language, with a dvc.lock of their own
+
+DVC reads and writes a whole dvc.lock for each stage that it runs, so that the time of a study in
+one file grows with the square of its runs. All files are one graph: `dvc repro` runs it whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from xstilts.core import design, files, flow, paths
+from xstilts.records import code
+
+LARGE = 150  # runs, above which they have files of their own
+SHARDED = ("intermediate", "transfer")
+Json = dict[str, Any]
+HEAD = "# Made by `xstilts study use {study}` from the stages of the same names in /dvc.yaml.\n"
+
+
+def write(content: Mapping[str, Any]) -> None:
+    """Write design.json, and the files of a large study; other studies leave DVC's graph.
+
+    Their dvc.lock files stay, as the entries of other studies in /dvc.lock do.
+    """
+    study = content["study"]
+    for old in paths.PIPELINES.glob("*/*/dvc.yaml"):
+        old.unlink()
+    runs = {word: _stage(word, content) for word in flow.WORDS}
+    if len(content["transfer"]) > LARGE:
+        template = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        for group, part in _groups(content, runs).items():
+            _write_group(paths.PIPELINES / study / group, part, template, study)
+        runs |= {word: {} for word in SHARDED}
+    design.write_ordered(paths.DESIGN, runs)
+
+
+def _stage(word: str, content: Mapping[str, Any]) -> Json:
+    """<study>/<key> -> what the templates of dvc.yaml fill in, for all runs of a stage."""
+    study = content["study"]
+    if word in flow.SINGLE:
+        return {study: _paths(word, study, study, content[word])}
+    return {f"{study}/{key}": _paths(word, study, key, one) for key, one in content[word].items()}
+
+
+def _paths(word: str, study: str, key: str, spec: Mapping[str, Any]) -> Json:
+    if word == "fetch":
+        return {"source": code.variant_of(word, dict(spec))}
+    names = {
+        "prepare": ("task", "fetched", "out"),
+        "subsample": ("reads",),
+        "intermediate": ("rows", "checkpoint", "watch"),
+        "transfer": ("checkpoint",),
+    }
+    found = {name: spec[name] for name in names.get(word, ())}
+    if word == "pretrain":  # an imported checkpoint reads no data of ours
+        found = {"reads": spec["reads"] or str(paths.run_design(word, study, key))}
+    return {"study": study, **found} if word in SHARDED else found
+
+
+def _groups(content: Mapping[str, Any], runs: Mapping[str, Json]) -> dict[str, Json]:
+    """Runs by intermediate task and language, so that a new run moves no other."""
+    out: dict[str, Json] = {}
+    for key, spec in content["transfer"].items():
+        group = f"{spec['task']}-{spec['source_language']}"
+        name = f"{content['study']}/{key}"
+        for word in SHARDED:
+            part = out.setdefault(group, {one: {} for one in SHARDED})[word]
+            if name in runs[word]:
+                part[name] = runs[word][name]
+    return out
+
+
+def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
+    """One dvc.yaml with the root's stages, and the runs that it is for."""
+    stages = {
+        word: {**template[word], "do": {"wdir": "../../..", **template[word]["do"]}}
+        for word in SHARDED
+    }
+    text = yaml.safe_dump({"vars": ["design.json"], "stages": stages}, sort_keys=False)
+    design.write_ordered(folder / "design.json", part)
+    files.write_bytes(folder / "dvc.yaml", (HEAD.format(study=study) + text).encode())
