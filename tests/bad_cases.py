@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import designs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
@@ -23,9 +24,10 @@ TABLE: list[tuple[str, str, str]] = []  # case, message, what the next good run 
 Spoil = Callable[[], object]
 PARAMS, STUDY, MACHINE = Path("params.yaml"), Path("studies/small.yaml"), Path("machine.yaml")
 ROWS = Path("data/prepare/small/training/world_qa/qaa.train.parquet")
-RAW = Path("data/fetch/world--facts")
+RAW = Path("data/fetch/small/world--facts")
 BASE = Path("models/pretrain/small")
 RUN = "world_qa-qaa-10-s1"
+RUN_DESIGN = Path("design/subsample/small/world_qa-qaa-s1.json")
 DATASET = "nyu-mll--glue"
 
 
@@ -85,6 +87,10 @@ def raw_train() -> Path:
 WRITTEN = [
     Case("params.yaml not UTF-8", change(PARAMS, not_utf8), "fetch world--facts",
          "params.yaml is no valid YAML ('utf-8' codec can't decode byte 0xff"),
+    Case("design cut short", change(Path("design/small.json"), half), "fetch world--facts",
+         "design/small.json is not valid JSON"),
+    Case("a run's design cut short", change(RUN_DESIGN, half), "subsample world_qa-qaa-s1",
+         "world_qa-qaa-s1.json is not valid JSON"),
     Case("study not UTF-8", change(STUDY, not_utf8), "study use small",
          "studies/small.yaml is no valid YAML ('utf-8' codec can't decode byte 0xff"),
     Case("machine.yaml not UTF-8", lambda: MACHINE.write_bytes(b"threads: \xff\n"),
@@ -97,7 +103,7 @@ SUBSETS = "subsample__world_qa-qaa-s1__subsets"
 RATE = f"intermediate__{RUN}__training__learning_rate"
 # Fetched and prepared rows that changed on this disk.
 KEPT = [
-    Case("size larger than the rows", edit(PARAMS, **{SUBSETS: TOO_MANY}),
+    Case("size larger than the rows", designs.put({SUBSETS: TOO_MANY}),
          "subsample world_qa-qaa-s1", "9999 rows"),
     Case("prepared rows cut short", change(ROWS, half), "subsample world_qa-qaa-s1",
          "qaa.train.parquet is corrupt"),
@@ -133,7 +139,7 @@ TRAINED = [
          f"intermediate {RUN}", "model.safetensors"),
     Case("tokenizer.json cut short", change(BASE / "tokenizer.json", half), f"intermediate {RUN}",
          "models/pretrain/small/tokenizer.json cannot be read"),
-    Case("the loss is no number", edit(PARAMS, **{RATE: 1e30}),
+    Case("the loss is no number", designs.put({RATE: 1e30}),
          f"intermediate {RUN}", "the loss is"),
 ]  # fmt: skip
 
@@ -249,11 +255,10 @@ def lay_out(ending: str, content: bytes) -> None:
 
 
 def fetching(**spec: Any) -> None:
-    """Give params.yaml the data set of MNLI, and MNLI's preparation."""
-    params = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    params["fetch"][DATASET] = {"dataset": "nyu-mll/glue", "revision": COMMIT, **spec}
-    params["prepare"]["mnli"] = {
-        **{"task": "mnli", "role": "training", "fetched": f"data/fetch/{DATASET}"},
+    """Give the study the data set of MNLI, and MNLI's preparation."""
+    mnli = {
+        **{"task": "mnli", "role": "training", "fetched": f"data/fetch/small/{DATASET}"},
         **{"out": "data/prepare/small/training/mnli", "splits": {"train": ["en"]}},
     }
-    PARAMS.write_text(yaml.safe_dump(params), encoding="utf-8")
+    fetched = {"dataset": "nyu-mll/glue", "revision": COMMIT, **spec}
+    designs.put({f"fetch__{DATASET}": fetched, "prepare__mnli": mnli})()

@@ -124,7 +124,7 @@ def _project(folder: Path) -> Path:
     write_study(small_study(), folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        Path("params.yaml").write_text(use.compiled("small"), encoding="utf-8")
+        use.use("small")
     return folder
 
 
@@ -140,13 +140,13 @@ def _fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder after fetch and prepare."""
     from importlib import import_module
 
-    from xstilts.core import params
+    from xstilts.core import design
     from xstilts.core.progress import Observe
 
     folder = _project(tmp_path_factory.mktemp("prepared"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        loaded = params.load()
+        loaded = design.load()
         for word in ("fetch", "prepare"):
             for key in getattr(loaded, word):
                 import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))

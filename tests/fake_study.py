@@ -74,8 +74,7 @@ def transfers(tasks: dict[str, list[int]], seeds: list[int]) -> dict[str, dict]:
         runs[f"{task}-qaa-{sizes[-1]}-s{s}-shuffled"] = ("shuffled", task, "qaa", sizes[-1], s)
     names = ("method", "task", "source_language", "size", "seed")
     return {
-        run: dict(zip(names, values, strict=True))
-        | {"checkpoint": "models/x", "targets": list(TARGETS)}
+        run: dict(zip(names, values, strict=True)) | {"checkpoint": "models/x"}
         for run, values in runs.items()
     }
 
@@ -119,8 +118,7 @@ def large(protocol: str = "x-stilts", best: bool = True, seeds: tuple[int, ...] 
             runs[name] = (method, variant, task, language, size, seed)
     names = ("method", "variant", "task", "source_language", "size", "seed")
     transfer = {
-        run: dict(zip(names, values, strict=True))
-        | {"checkpoint": "models/x", "targets": list(official.languages)}
+        run: dict(zip(names, values, strict=True)) | {"checkpoint": "models/x"}
         for run, values in runs.items()
     }
     return Params.model_construct(
@@ -190,7 +188,7 @@ def cell(
             seed=spec["seed"], target=name, language=language, metric=metric, main=not place,
             value=value * (0.8 if place else 1.0), n=examples, chance=one.chance,
             collapsed=collapse, protocol=one.protocol, data_sha="d" * 64,
-            model_sha=f"{sum(map(ord, run)):064x}"[::-1], code_sha="c" * 64,
+            model_sha=f"{sum(map(ord, run)):064x}"[::-1],
         ) for place, metric in enumerate(names)
     ]  # fmt: skip
     predictions = {

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts import cli, pipeline, tasks
-from xstilts.commands import graph, use
-from xstilts.core import flow, paths, strict
+from xstilts import cli, pipeline
+from xstilts.commands import graph as commands
+from xstilts.commands import use
+from xstilts.core import design, flow, paths, strict
 from xstilts.core.params import Params
 from xstilts.records import code, tracking
+from xstilts.study import graph
+from xstilts.study.compiler import compile_study
+from xstilts.study.schema import Study
+
+STUDIES = sorted(path.stem for path in (Path(__file__).parents[1] / "studies").glob("*.yaml"))
 
 CODE = "src/xstilts/"
-# What the import graph cannot see: files that are looked up by name, or that are no modules.
-BY_NAME = {
-    "prepare": ("tasks/${item.task}.py", "tasks/shapes.py"),
-    "report": ("report/page.html.j2", "report/style.css"),
-}
 
 
 def declared(root: Path) -> dict[str, Any]:
@@ -27,26 +28,43 @@ def declared(root: Path) -> dict[str, Any]:
     return {word: stage.get("do", stage) for word, stage in parsed["stages"].items()}
 
 
-def resolve(root: Path, text: str, folder: Path) -> tuple[Params, dict[str, Any]]:
-    """Params, and DVC's own reading of dvc.yaml under them: `word@key` -> stage."""
+def resolve(root: Path, content: dict[str, Any], folder: Path) -> tuple[Params, dict[str, Any]]:
+    """Params, and DVC's own reading of dvc.yaml under them: `word@study/key` -> stage."""
     from dvc.repo import Repo
 
     folder.mkdir(exist_ok=True)
     (folder / "dvc.yaml").write_text((root / "dvc.yaml").read_text(encoding="utf-8"))
-    (folder / "params.yaml").write_text(text, encoding="utf-8")
-    loaded = strict.parse(Params, yaml.safe_load(text), "params.yaml", "mend")
+    (folder / "params.yaml").write_text(f"study: {content['study']}\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        graph.write(content)
+    loaded = strict.parse(Params, content, "the design", "mend")
     with Repo.init(str(folder), no_scm=True) as repo:
-        graph = repo.index.graph
+        arrows = repo.index.graph
         found = {
-            stage.addressing.split(":")[-1]: {
+            _name(stage): {
                 "cmd": stage.cmd,
-                "deps": {dep.def_path for dep in stage.deps} - {"params.yaml"},
-                "outs": {out.def_path for out in stage.outs},
-                "needs": {other.addressing.split(":")[-1] for other in graph.successors(stage)},
+                "deps": {_path(dep, folder) for dep in stage.deps},
+                "outs": {_path(out, folder) for out in stage.outs},
+                "needs": {_name(other) for other in arrows.successors(stage)},
+                "file": Path(stage.path).relative_to(folder.resolve()).as_posix(),
             }
             for stage in repo.index.stages
         }
     return loaded, found
+
+
+def _name(stage: Any) -> str:
+    return stage.addressing.split(":")[-1]
+
+
+def _path(one: Any, folder: Path) -> str:
+    return Path(one.fs_path).relative_to(folder.resolve()).as_posix()
+
+
+def compiled(study: dict[str, Any]) -> dict[str, Any]:
+    """A study file's content as params."""
+    return compile_study(Study.model_validate(study), study["study"])
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +72,13 @@ def resolved(
     root: Path, new_study: Callable[[], dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Params, dict[str, Any]]:
     """The small study, as DVC sees it."""
-    from xstilts.study.compiler import compile_study
-    from xstilts.study.schema import Study
-
-    compiled = compile_study(Study.model_validate(new_study()), "small")
-    return resolve(root, yaml.safe_dump(compiled), tmp_path_factory.mktemp("dvc"))
+    return resolve(root, compiled(new_study()), tmp_path_factory.mktemp("dvc"))
 
 
 def test_one_word_per_stage_everywhere(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody who knows a stage's word finds its file, section, verb, tag and outputs."""
     words = list(flow.WORDS)
-    assert list(declared(root)) == words
+    assert list(declared(root)) == ["code", *words]
     files = {path.stem for path in (root / CODE / "stages").glob("*.py")} - {"__init__"}
     assert files == set(words)
     assert set(words) <= set(Params.model_fields)
@@ -96,30 +110,29 @@ def test_the_tag_of_a_tracked_run_is_the_stages_word(
     monkeypatch.setenv("XSTILTS_TRACKING", "off")
     monkeypatch.setattr(tracking, "track", spy)
     pipeline.run_stage("subsample", "world_qa-qaa-s1")
-    assert seen == [("subsample", "world_qa-qaa-s1", "small")]
+    pipeline.run_stage("subsample", "small/world_qa-qaa-s1")
+    assert seen == 2 * [("subsample", "world_qa-qaa-s1", "small")]
 
 
-@pytest.mark.parametrize("word", flow.WORDS)
-def test_the_code_deps_of_a_stage_are_the_files_that_it_runs(word: str, root: Path) -> None:
+def test_a_stage_depends_on_its_own_code_and_its_own_params(
+    resolved: tuple[Params, dict[str, Any]],
+) -> None:
     """A file too few: stale results pass as fresh. One too many: days of GPU time for nothing."""
-    deps = declared(root)[word]["deps"]
-    listed = [dep.removeprefix(CODE) for dep in deps if str(dep).startswith(CODE)]
-    runs = {path.as_posix() for path in code.code_files(word)} | set(BY_NAME.get(word, ()))
-    assert len(listed) == len(set(listed))
-    assert set(listed) == runs
-    named = [name.replace("${item.task}", "mnli") for name in listed]
-    assert all((root / CODE / name).is_file() for name in named)
-
-
-def test_a_tasks_file_brings_no_code_that_dvc_does_not_watch(root: Path) -> None:
-    """`prepare` depends on the task's own file and on shapes.py; more imports would go unseen."""
-    watched = {Path("tasks/shapes.py"), *code.code_files("prepare")}
-    for name in tasks.NAMES:
-        own = code.ROOT / "tasks" / f"{name}.py"
-        files = {code._file(module) for module in code._imports(own)} - {None}
-        brought = {file.relative_to(code.ROOT) for file in files if file}
-        plumbing = {Path(f"{one}.py") for one in code.PLUMBING}
-        assert brought <= watched | plumbing, name
+    loaded, found = resolved
+    written = {f"code/{word}/{one}".rstrip("/") for word, one, _ in code.variants()}
+    more = {"aggregate": {"code/transfer"}}
+    for word in flow.WORDS:
+        for key in commands.keys(loaded, word):
+            deps = found[commands.stage_name(loaded.study, word, key)]["deps"]
+            section = getattr(loaded, word)
+            spec = (section if word in flow.SINGLE else section[key]).model_dump()
+            own = f"code/{word}/{code.variant_of(word, spec)}".rstrip("/")
+            assert {dep for dep in deps if dep.startswith("code/")} == {own} | more.get(word, set())
+            assert own in written
+            params = {paths.run_design(word, loaded.study, key).as_posix()}
+            if word == "transfer":
+                params.add(paths.run_design("targets", loaded.study, loaded.study).as_posix())
+            assert {dep for dep in deps if dep.startswith("design/")} == params
 
 
 def test_dvc_yaml_is_written_out_line_by_line(root: Path) -> None:
@@ -132,7 +145,7 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
     """dvc.yaml spells paths a second time; apart from it, paths.py is their only builder."""
     loaded, found = resolved
     for word in flow.WORDS:
-        for key in graph.keys(loaded, word):
+        for key in commands.keys(loaded, word):
             expected = {pipeline.output(loaded, word, key)}
             if word == "prepare":
                 expected.add(paths.statistics(loaded.study, key))
@@ -141,43 +154,43 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
                 expected.add(paths.statistics(loaded.study, "overlap"))
             if word == "aggregate":
                 expected.add(paths.metrics_file(loaded.study))
-            stage = found[graph.stage_name(loaded, word, key)]
-            assert {Path(out) for out in stage["outs"]} == expected
-            single = word in flow.SINGLE
-            assert stage["cmd"] == (f"xstilts {word}" if single else f"xstilts {word} {key}")
+            name = commands.stage_name(loaded.study, word, key)
+            assert {Path(out) for out in found[name]["outs"]} == expected
+            assert found[name]["cmd"] == "xstilts " + name.replace("@", " ")
             assert word in pipeline.output(loaded, word, key).parts
 
 
 def test_data_deps_are_the_files_that_a_stage_reads(
     resolved: tuple[Params, dict[str, Any]],
 ) -> None:
-    """Compared with paths.py alone, and not with params.yaml, where templates come from."""
+    """Compared with paths.py alone, and not with design.json, where templates come from."""
     loaded, found = resolved
     study, base = loaded.study, paths.pretrained(loaded.study)
     targets = paths.prepared(study, "targets", "x").parent
     subset = paths.subset(study, "world_qa-qaa-s1", 40)
     verdict = paths.checked(study)
     expected = {
-        "prepare@world_qa": {paths.fetched("world/facts")},
-        "prepare@text-world_text": {paths.fetched("world/facts")},
-        "subsample@world_qa-qaa-s1": {
+        "prepare@small/world_qa": {paths.fetched(study, "world/facts")},
+        "prepare@small/text-world_text": {paths.fetched(study, "world/facts")},
+        "subsample@small/world_qa-qaa-s1": {
             paths.rows(paths.prepared(study, "training", "world_qa"), "qaa", "train")
         },
-        "pretrain": {paths.prepared(study, "pretraining", "x").parent},
-        "intermediate@world_qa-qaa-40-s1": {subset, base, base / "tokenizer.json", verdict},
-        "transfer@none-s1": {base, base / "tokenizer.json", targets, verdict},
-        "transfer@world_qa-qaa-40-s1": {
+        "pretrain@small": {paths.prepared(study, "pretraining", "x").parent},
+        "intermediate@small/world_qa-qaa-40-s1": {subset, base, base / "tokenizer.json", verdict},
+        "transfer@small/none-s1": {base, base / "tokenizer.json", targets, verdict},
+        "transfer@small/world_qa-qaa-40-s1": {
             *(paths.intermediate(study, "world_qa-qaa-40-s1"), base / "tokenizer.json"),
             *(targets, verdict),
         },
-        "aggregate": {paths.transferred(study, "x").parent},
-        "report": {
+        "aggregate@small": {paths.transferred(study, "x").parent},
+        "report@small": {
             *(paths.aggregated(study), paths.statistics(study, "overlap"), Path("references.yaml"))
         },
-        "check": {targets.parent},
+        "check@small": {targets.parent},
     }
     for name, deps in expected.items():
-        data = {Path(dep) for dep in found[name]["deps"] if not dep.startswith(CODE)}
+        own = ("code/", "design/")
+        data = {Path(dep) for dep in found[name]["deps"] if not dep.startswith(own)}
         assert data == deps, name
 
 
@@ -185,64 +198,79 @@ def test_the_rows_that_choose_the_best_weights_are_watched(
     root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
 ) -> None:
     """Other validation rows choose other weights, so phase ii has to run again."""
-    from xstilts.study.compiler import compile_study
-    from xstilts.study.schema import Study
-
     best = new_study()
     best["training"]["select"] = "best"
-    compiled = compile_study(Study.model_validate(best), "small")
-    loaded, found = resolve(root, yaml.safe_dump(compiled), tmp_path)
+    loaded, found = resolve(root, compiled(best), tmp_path)
     for key, spec in loaded.intermediate.items():
-        assert spec.parts[0].validation in found[f"intermediate@{key}"]["deps"]
+        assert spec.parts[0].validation in found[f"intermediate@small/{key}"]["deps"]
 
 
-def test_the_plan_knows_the_graph_that_dvc_runs(resolved: tuple[Params, dict[str, Any]]) -> None:
-    """`xstilts plan` counts by its own rules what would run: they must be DVC's."""
-    loaded, found = resolved
-    names = {
-        graph.stage_name(loaded, word, key): set(graph.needs(loaded, word, key))
-        for word in flow.WORDS
-        for key in graph.keys(loaded, word)
-    }
-    assert names == {name: stage["needs"] for name, stage in found.items()}
-
-
-def test_params_that_a_stage_tracks_are_its_own(root: Path) -> None:
-    """A stage that tracked a whole section would rerun whenever any run is added."""
-    for word, stage in declared(root).items():
-        own = word if word in flow.SINGLE else f"{word}.${{key}}"
-        assert own in stage["params"]
-        others = {
-            "check": {"study", "subsample", "targets"},
-            "transfer": {"study", "targets"},
-            "report": {"study", "left_out"},
-            "aggregate": {"study", "transfer", "targets"},
-        }
-        assert set(stage["params"]) - {own} <= others.get(word, {"study"})
-
-
-@pytest.mark.parametrize(
-    "name", sorted(path.stem for path in (Path(__file__).parents[1] / "studies").glob("*.yaml"))
-)
+@pytest.mark.parametrize("name", STUDIES)
 def test_dvc_reads_every_study_without_two_makers_of_one_output(
     name: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DVC refuses empty templates, overlapping outputs and cycles; only it knows its rules."""
     monkeypatch.chdir(root)
-    loaded, found = resolve(root, use.compiled(name), tmp_path)
-    counted = sum(len(graph.keys(loaded, word)) for word in flow.WORDS)
-    assert len(found) == counted
+    content = use.compiled(name)
+    loaded, found = resolve(root, content, tmp_path)
+    assert set(found) == {"code", *commands.every_stage(loaded)}
+    waits = {f"{word}@{name}/{key}" for word in graph.SHARDED for key in getattr(loaded, word)}
+    elsewhere = {one for one, stage in found.items() if stage["file"] != "dvc.yaml"}
+    assert elsewhere == (waits if len(loaded.transfer) > graph.LARGE else set())
+    needed = found[f"aggregate@{name}"]["needs"]
+    assert {f"transfer@{name}/{key}" for key in loaded.transfer} <= needed
+
+
+def test_a_new_run_moves_no_other_from_one_lock_to_another(
+    root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    """A run whose entry is in another dvc.lock would run again."""
+    study = new_study()
+    study["intermediate"][0]["seeds"] = list(range(1, 80))
+    _, before = resolve(root, compiled(study), tmp_path / "a")
+    study["intermediate"].insert(0, {**study["intermediate"][0], "sizes": [20], "seeds": [1]})
+    _, after = resolve(root, compiled(study), tmp_path / "b")
+    files = {stage["file"] for stage in before.values()}
+    own = {f"pipelines/small/{name}/dvc.yaml" for name in ("none-none", "world_qa-qaa")}
+    assert files == {"dvc.yaml", *own}
+    assert {name: stage["file"] for name, stage in before.items()}.items() <= {
+        name: stage["file"] for name, stage in after.items()
+    }.items()
+
+
+def test_a_study_that_is_left_leaves_the_graph_and_keeps_its_locks(
+    root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    """Its finished runs are found again when it is taken up again."""
+    study = new_study()
+    study["intermediate"][0]["seeds"] = list(range(1, 80))
+    resolve(root, compiled(study), tmp_path)
+    lock = tmp_path / "pipelines/small/none-none/dvc.lock"
+    lock.write_text("schema: '2.0'\nstages: {}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        graph.write(compiled(new_study() | {"study": "other"}))
+    assert not list(tmp_path.glob("pipelines/*/*/dvc.yaml"))
+    assert lock.exists()
 
 
 def test_dvc_reads_a_study_of_baselines_only(
     root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
 ) -> None:
     """Without intermediate tasks whole sections are empty."""
-    from xstilts.study.compiler import compile_study
-    from xstilts.study.schema import Study
-
-    bare = new_study() | {"intermediate": []}
-    compiled = compile_study(Study.model_validate(bare), "small")
-    loaded, found = resolve(root, yaml.safe_dump(compiled), tmp_path)
+    loaded, found = resolve(root, compiled(new_study() | {"intermediate": []}), tmp_path)
     assert not loaded.subsample
-    assert "transfer@none-s1" in found
+    assert "transfer@small/none-s1" in found
+
+
+def test_the_committed_design_and_code_are_what_the_source_gives(root: Path) -> None:
+    """A fresh clone runs them as they are: with old ones `dvc repro` would make other things."""
+    name = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))["study"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        loaded = design.load()  # refuses one that is older than the study
+        content = use.compiled(name)
+    assert loaded == Params.model_validate(content)
+    for word, one, more in code.variants():
+        path = root / "code" / word / one
+        assert path.read_text(encoding="utf-8") == code.listing(word, more), path

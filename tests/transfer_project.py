@@ -158,11 +158,10 @@ def checkpoint(tokens: Path) -> Path:
 
 
 def params(*targets: Target, **changes: Any) -> Params:
-    """What the stage reads of params.yaml: one run from the base model."""
+    """What the stage reads of the design: one run from the base model."""
     spec = {
         **{"method": "none", "task": "none", "source_language": "none", "size": 0, "seed": 1},
         **{"checkpoint": str(paths.pretrained(STUDY))},
-        **{"targets": [one.task for one in targets]},
     }
     run = Transfer(**{**spec, **changes})
     by_name = {one.task: one for one in targets}

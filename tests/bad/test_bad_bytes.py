@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import bad_cases as cases
+import designs
 import pytest
 from bad_cases import Case, Source
 from fake_hub import Hub
 
 from xstilts import cli as command_line
-from xstilts.core import files
+from xstilts.core import design, files
 from xstilts.sources import hub as hub_source
 
 MNLI = {"mnli": ["train"]}
@@ -104,14 +105,13 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory, _fetched: Path) -> Pa
     """A project with a pretrained model and a subset to train on."""
     from importlib import import_module
 
-    from xstilts.core import params
     from xstilts.core.progress import Observe
 
     folder = tmp_path_factory.mktemp("trained") / "project"
     shutil.copytree(_fetched, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        loaded = params.load()
+        loaded = design.load()
         for word, key in (("subsample", "world_qa-qaa-s1"), ("pretrain", "small")):
             import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
     return folder
@@ -135,7 +135,7 @@ def test_bad_checkpoints_and_losses(case: Case, trained: Path, run: Run) -> None
 def test_a_collapsed_run_is_flagged_and_no_error(trained: Path, run: Run) -> None:
     """A model that gives one class for everything is a result (STILTs, section 4), told as such."""
     flat = {"targets__world_paraphrase__training__learning_rate": 1e-30}
-    cases.edit(cases.PARAMS, **flat)()
+    designs.put(flat)()
     code, said = run("transfer none-s1")
     assert code == 0, said
     rows = files.read_json(Path("results/transfer/small/none-s1/scores.json"))["rows"]
@@ -222,7 +222,7 @@ def test_a_hub_that_fails(fault: str, project: Path, hub: Hub, cli: Cli) -> None
     assert listing() == before
     hub.fault = None
     assert cli("fetch", cases.DATASET, **place).returncode == 0
-    assert Path(f"data/fetch/{cases.DATASET}/t.jsonl").read_bytes() == CONTENT
+    assert Path(f"data/fetch/small/{cases.DATASET}/t.jsonl").read_bytes() == CONTENT
     cases.TABLE.append((f"hub: {fault}", message, "hub well again: fetch succeeds, bytes as told"))
 
 

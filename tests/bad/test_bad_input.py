@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import designs
 import pytest
 import yaml
 
-from xstilts.commands.use import compiled
+from xstilts.commands.use import use as use_study
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Spoil = Callable[[], None]
@@ -61,7 +62,7 @@ def use(source: str, card: str | None = None) -> Spoil:
         }
         study = yaml.safe_load(STUDY.read_text(encoding="utf-8"))
         STUDY.write_text(yaml.safe_dump(study | from_hub), encoding="utf-8")
-        PARAMS.write_text(compiled("small"), encoding="utf-8")
+        use_study("small")
         Path("there").mkdir()
         if card is not None:
             write(Path("there/datasets/nyu-mll/glue/README.md"), card)()
@@ -128,10 +129,41 @@ CASES = [
         "params.yaml: studdy: unknown key",
     ),
     Case(
+        "a study of that name is not there",
+        edit(PARAMS, "study: small", "study: large"),
+        "fetch world--facts",
+        "the study large is not compiled (design/large.json is missing)",
+    ),
+    Case(
+        "settings that the study was not compiled with",
+        edit(PARAMS, "settings: {}", "settings: {training: {batch: 4}}"),
+        "fetch world--facts",
+        "design/small.json is not what params.yaml, studies/small.yaml and pins.yaml say now",
+    ),
+    Case(
+        "a study that was edited and not compiled",
+        edit(STUDY, "batch: 8", "batch: 4"),
+        "fetch small/world--facts",
+        "design/small.json is not what params.yaml, studies/small.yaml and pins.yaml say now",
+    ),
+    Case(
+        "a setting that no study has",
+        edit(PARAMS, "settings: {}", "settings: {training: {batsch: 4}}"),
+        "study use",
+        "studies/small.yaml: training: batsch: unknown key",
+    ),
+    Case(
+        "settings of the study that is left",
+        edit(PARAMS, "settings: {}", "settings: {training: {batch: 4}}"),
+        "study use other",
+        "params.yaml holds settings of the study small, which would be lost",
+    ),
+    Case("params of another form", write(PARAMS, "- 1"), "study use", "params.yaml: "),
+    Case(
         "unknown stage key",
         lambda: None,
         "prepare world_bitex",
-        "params.yaml: prepare has no key 'world_bitex'",
+        "prepare of the study small has no key 'world_bitex'",
     ),
     Case("bad machine", write(MACHINE, "gpus: 2"), "pretrain", "machine.yaml: gpus: unknown key"),
     Case(
@@ -150,7 +182,7 @@ CASES = [
     ),
     Case(
         "no such data set in the world",
-        edit(PARAMS, "dataset: world/facts", "dataset: world/fiction"),
+        designs.put({"fetch__world--facts__dataset": "world/fiction"}),
         "fetch world--facts",
         "no data set 'world/fiction'",
     ),
@@ -217,9 +249,7 @@ def test_a_mirror_whose_file_differs_from_its_manifest_is_refused(
     write(Path("there/datasets/nyu-mll/glue/mnli/train-0.parquet"), "other bytes")()
     names = [path.relative_to("there").as_posix() for path in Path("there").rglob("*.*")]
     hashes = {name: {"sha256": "0" * 64} for name in names if (Path("there") / name).is_file()}
-    study = yaml.safe_load(PARAMS.read_text())
-    study["fetch"]["nyu-mll--glue"]["configs"] = {"mnli": ["train"]}
-    PARAMS.write_text(yaml.safe_dump(study))
+    designs.put({"fetch__nyu-mll--glue__configs": {"mnli": ["train"]}})()
     spoil = write(Path("there/manifest.json"), json.dumps(hashes))
     refused(spoil, GLUE, "differs from", progress=True, **HERE)
-    assert not Path("data/fetch/nyu-mll--glue").exists()
+    assert not Path("data/fetch/small/nyu-mll--glue").exists()

@@ -30,7 +30,7 @@ from xstilts.pipeline import held
 with held(Path(sys.argv[1]), "fetch world--facts") as lock:
     {body}
 """
-OUT = Path("data/fetch/world--facts")
+OUT = Path("data/fetch/small/world--facts")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,7 +55,9 @@ def test_a_stage_that_is_being_run_is_not_run_again(
 ) -> None:
     """Two would write into one draft and one resumable state; a killed holder leaves no lock."""
     first = holder("print('held', flush=True); time.sleep(100)")
-    message = refused(lambda: None, "fetch world--facts", "fetch world--facts is being run by")
+    message = refused(
+        lambda: None, "fetch world--facts", "fetch small/world--facts is being run by"
+    )
     assert f"process {first.pid} on " in message
     then = "the first was killed: fetch succeeds"
     message = message.replace(os.uname().nodename, "HOST").removeprefix("xstilts: ")
@@ -69,9 +71,9 @@ def test_a_stage_that_is_being_run_is_not_run_again(
 @pytest.mark.parametrize(
     ("command", "output"),
     [
-        ("transfer none-s1", "results/transfer/small/none-s1"),
-        ("pretrain", "models/pretrain/small"),
-        ("prepare world_qa", "data/prepare/small/training/world_qa"),
+        ("transfer small/none-s1", "results/transfer/small/none-s1"),
+        ("pretrain small", "models/pretrain/small"),
+        ("prepare small/world_qa", "data/prepare/small/training/world_qa"),
     ],
 )
 def test_no_stage_is_run_twice_at_once(

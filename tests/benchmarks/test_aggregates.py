@@ -21,7 +21,7 @@ LEVELS = {"tagging": "structured"}  # as the protocol calls the group, after the
 ROW = ScoreRow(
     study="s", run="none-s1", method="none", variant="", task="none", source_language="none",
     size=0, seed=1, target="xnli", language="en", metric="accuracy", main=True, value=50.0, n=10,
-    chance=33.3, collapsed=False, protocol="xtreme", data_sha="d", model_sha="m", code_sha="c",
+    chance=33.3, collapsed=False, protocol="xtreme", data_sha="d", model_sha="m",
 )  # fmt: skip
 
 

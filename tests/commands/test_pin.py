@@ -16,7 +16,7 @@ import yaml
 
 from xstilts.commands import use
 from xstilts.commands.pin import Job, jobs_of, missing, text
-from xstilts.core import params
+from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.study import pins
 
@@ -109,11 +109,11 @@ def test_all_that_the_study_lacks_is_pinned_and_the_study_compiles_with_it(
     assert found.datasets["allenai/cosmos_qa"].found == f"refs/convert/parquet of {server}"
     assert found.model("microsoft/infoxlm-base") == MODEL
     use.use("small")
-    assert missing(params.load()) == []
-    assert params.load().fetch["unimelb-nlp--wikiann"].revision == MAIN
-    before = pins.PINS.read_bytes()
+    assert missing(design.load()) == []
+    assert design.load().fetch["unimelb-nlp--wikiann"].revision == MAIN
+    before = paths.PINS.read_bytes()
     assert pin()[0] == 0
-    assert pins.PINS.read_bytes() == before, "nothing in it depends on the day"
+    assert paths.PINS.read_bytes() == before, "nothing in it depends on the day"
     value = yaml.safe_load(before)
     assert list(value["datasets"]) == sorted(value["datasets"])
 
@@ -121,7 +121,7 @@ def test_all_that_the_study_lacks_is_pinned_and_the_study_compiles_with_it(
 def test_a_pin_is_replaced_only_where_it_is_named(unpinned: Path, pin: Callable[..., Any]) -> None:
     """The study was run with it."""
     old = {"revision": "d" * 40, "found": "by hand"}
-    pins.PINS.write_text(yaml.safe_dump({"datasets": {"unimelb-nlp/wikiann": old}}))
+    paths.PINS.write_text(yaml.safe_dump({"datasets": {"unimelb-nlp/wikiann": old}}))
     assert pin()[0] == 0
     assert pins.load().dataset("unimelb-nlp/wikiann") == "d" * 40
     assert pin("wikiann")[0] == 0
@@ -135,11 +135,11 @@ def test_a_url_is_read_once_and_its_hash_kept(
     assert pin(f"{server}/file.tsv")[0] == 0
     found = pins.load().urls[f"{server}/file.tsv"]
     assert (found.sha256, found.bytes) == (hashlib.sha256(FILE).hexdigest(), len(FILE))
-    before = pins.PINS.read_bytes()
+    before = paths.PINS.read_bytes()
     for name, says in (("short.tsv", "broke off after 10 of 15"), ("none.tsv", "404")):
         code, said = pin(f"{server}/{name}")
         assert (code, says in said) == (2, True), said
-    assert pins.PINS.read_bytes() == before
+    assert paths.PINS.read_bytes() == before
 
 
 def test_what_can_be_pinned_is_kept_where_something_else_fails(
@@ -175,7 +175,7 @@ def test_what_can_not_be_pinned_is_told_in_one_line(
     assert code == 2
     assert says in said
     assert "Mend: " in said
-    assert not pins.PINS.exists()
+    assert not paths.PINS.exists()
 
 
 def test_offline_is_told_in_one_line(unpinned: Path, pin: Callable[..., Any], server: str) -> None:
@@ -210,7 +210,7 @@ def test_a_pin_that_is_none_is_refused(
 ) -> None:
     """A file mended by hand is read as strictly as any other."""
     monkeypatch.chdir(tmp_path)
-    pins.PINS.write_text(content)
+    paths.PINS.write_text(content)
     with pytest.raises(UserError) as caught:
         pins.load()
     assert says in str(caught.value)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.commands import graph, plan, use
-from xstilts.core import flow, params
+from xstilts.core import design, flow
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 
@@ -72,7 +72,7 @@ def test_using_a_study_replaces_params_whole(
     """And says how much work it is."""
     Path("params.yaml").unlink()
     use.use("small")
-    assert params.load().study == "small"
+    assert design.load().study == "small"
     assert Path("params.yaml").read_text().startswith("# Compiled from studies/small.yaml by ")
     assert "3 runs, 27 cells" in " ".join(capsys.readouterr().out.split())
 
@@ -167,7 +167,7 @@ def test_every_study_has_a_plan(
     shutil.copy(STUDIES.parent / "pins.yaml", "pins.yaml")
     use.use(name)
     out = printed(monkeypatch, capsys, 1e14)
-    loaded = params.load()
+    loaded = design.load()
     assert len(out.splitlines()) < 120
     assert f"{len(loaded.transfer)} runs, {graph.cells(loaded)} cells" in out
     assert "1e+14 FLOP/s" in out
@@ -197,7 +197,7 @@ def test_many_runs_are_a_line_a_task_and_a_column_a_size(
     save(study)
     use.use("small")
     locked(tmp_path, "small")
-    every = set(graph.every_stage(params.load()))
+    every = set(graph.every_stage(design.load()))
     done = {"intermediate@world_qa-qaa-40-s1", "transfer@world_qa-qaa-40-s1"}
     monkeypatch.setattr(graph, "to_run", lambda *_: every - done)
     monkeypatch.setattr(graph, "changed_stages", set)

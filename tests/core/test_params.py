@@ -1,6 +1,7 @@
 """params.yaml and machine.yaml are read strictly: what is not known is named, never ignored."""
 
 import copy
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from xstilts.core import flow, machine, params, strict
+from xstilts.core import design, flow, machine, params, strict
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Params, Training
@@ -28,7 +29,8 @@ def refusal(call: Any) -> str:
 
 def test_a_key_that_is_unknown_or_missing_at_any_depth_is_named(project: Path) -> None:
     """A misspelled key that is ignored is a study other than the one that was meant."""
-    whole = yaml.safe_load(Path("params.yaml").read_text())
+    path = Path("design/small.json")
+    whole = json.loads(path.read_text())
     required = {
         (): "study",
         ("pretrain",): "source",
@@ -55,7 +57,7 @@ def test_a_key_that_is_unknown_or_missing_at_any_depth_is_named(project: Path) -
 
 def test_each_stage_has_a_section_and_specs_can_not_be_changed(project: Path) -> None:
     """A stage that changed its spec would record other params than it was given."""
-    loaded = params.load()
+    loaded = design.load()
     for word in flow.WORDS:
         section = getattr(loaded, word)
         spec = section if word in flow.SINGLE else next(iter(section.values()))
@@ -65,10 +67,48 @@ def test_each_stage_has_a_section_and_specs_can_not_be_changed(project: Path) ->
 
 def test_params_survive_being_written_and_read(project: Path) -> None:
     """What DVC templates with and what stages read is one thing."""
-    loaded = params.load()
-    again = yaml.safe_load(yaml.safe_dump(loaded.model_dump()))
+    loaded = design.load()
+    again = json.loads(json.dumps(loaded.model_dump()))
     assert Params.model_validate(again) == loaded
-    assert again == yaml.safe_load(Path("params.yaml").read_text())
+    whole = json.loads(Path("design/small.json").read_text())
+    assert again == {name: value for name, value in whole.items() if name != design.FROM}
+    assert list(again["targets"]) == list(whole["targets"]), "tables follow the study's order"
+
+
+def test_a_run_reads_its_own_params_and_no_others(project: Path) -> None:
+    """What a stage reads and DVC does not watch would make stale results pass as fresh."""
+    whole = design.load()
+    for word in flow.WORDS:
+        section = getattr(whole, word)
+        for key in ["small"] if word in flow.SINGLE else section:
+            found = design.load_run(word, "small", key)
+            own = getattr(found, word)
+            assert own == section if word in flow.SINGLE else own == {key: section[key]}
+            more = set(design.READS.get(word, ())) | ({"targets"} if word == "transfer" else set())
+            assert found.model_fields_set - {"study", "left_out"} <= {word} | more
+            for name in more:
+                assert getattr(found, name) == getattr(whole, name)
+    message = refusal(lambda: design.load_run("transfer", "small", "none-s2"))
+    assert "none-s1" in message, "the keys that there are"
+
+
+def test_a_design_is_refused_when_what_it_comes_from_changed(project: Path) -> None:
+    """An edit that is not compiled would be believed to have been run."""
+    sources = {
+        "params.yaml": "settings: {training: {batch: 4}}\nstudy: small\n",
+        "studies/small.yaml": Path("studies/small.yaml").read_text() + "# nothing\nbaseline_seeds: [2]\n",
+        "pins.yaml": "datasets: {}\n",
+    }
+    for name, text in sources.items():
+        path = Path(name)
+        before = path.read_text() if path.exists() else None
+        path.write_text(text.replace("baseline_seeds:\n- 1\n", "", 1))
+        assert "Mend: `xstilts study use small`" in refusal(design.load)
+        assert "say now" in refusal(lambda: design.load_run("fetch", "small", "world--facts"))
+        path.unlink()
+        if before is not None:
+            path.write_text("# a comment changes nothing\n" + before)
+            design.load()
 
 
 @pytest.mark.parametrize("budget", [{}, {"epochs": 1, "steps": 1}, {"epochs": 0}, {"steps": -1}])
@@ -90,7 +130,7 @@ def test_values_out_of_range_are_refused(name: str, value: Any) -> None:
 
 def test_a_broken_file_is_told_with_its_line(project: Path) -> None:
     """The reader is told where to look."""
-    Path("params.yaml").write_text("study: x\nfetch: a: b\n")
+    Path("params.yaml").write_text("study: x\nsettings: a: b\n")
     message = refusal(params.load)
     assert re.search(r"params.yaml is no valid YAML .*line 2", message)
     Path("params.yaml").write_bytes(b"study: \xff")

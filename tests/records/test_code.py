@@ -1,36 +1,43 @@
-"""Records: a stage's code is known, its hash follows the content, equal work is equal."""
+"""Which code a stage runs, and when two versions of it mean the same."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from xstilts.core import files, flow, params
-from xstilts.records import code, record
+from xstilts.core import flow
+from xstilts.records import code
+
+CACHED = (code.listing, code.identity, code._imports, code._tree, code.meaning)
 
 
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> Iterator[None]:
-    """`code_files` remembers; tests here change what it would find."""
-    code.code_files.cache_clear()
+    """Files are read once; tests here change what they hold."""
+    for function in CACHED:
+        function.cache_clear()
     yield
-    code.code_files.cache_clear()
+    for function in CACHED:
+        function.cache_clear()
 
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A package `xstilts` in which each way to import another file occurs once."""
     sources = {
-        "stages/__init__.py": "import xstilts.plumbed",
-        "stages/one.py": "from xstilts import top, files\nfrom xstilts.deep.inner import name\n"
+        "stages/__init__.py": "",
+        "stages/check.py": "from xstilts import top\nfrom xstilts.core import errors\n"
+        "from xstilts.deep.inner import name\n"
         "def f():\n    from xstilts.late import g\n    import xstilts.later\n"
         "class C:\n    def m(self):\n        if True:\n            import xstilts.latest as x\n",
         "top.py": "import importlib\nimportlib.import_module('xstilts.named')",
-        "deep/__init__.py": "",
+        "core/errors.py": "from xstilts import unused",
+        "deep/__init__.py": "number = 1",
         "deep/inner.py": "from xstilts import top  # a circle is no trouble\nname = 1",
-        "late.py": "from xstilts.stages import one\ng = 1",
-        **dict.fromkeys(("later.py", "latest.py", "named.py", "unused.py", "plumbed.py"), ""),
-        "files.py": "from xstilts import unused",
+        "late.py": "from xstilts.stages import check\ng = 1",
+        **dict.fromkeys(("later.py", "latest.py", "named.py", "unused.py"), "number = 1"),
     }
     for name, text in sources.items():
         path = tmp_path / "xstilts" / name
@@ -42,57 +49,91 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_imports_are_followed_wherever_they_stand(package: Path) -> None:
     """Heavy imports stand inside functions: a file missed there lets stale results pass."""
-    found = {path.as_posix() for path in code.code_files("one")}
-    assert found == {
-        *("stages/one.py", "top.py", "deep/inner.py", "late.py"),
-        *("later.py", "latest.py", "named.py"),
+    assert set(code.modules("check")) == {
+        *("stages/check", "stages/__init__", "top", "deep/inner", "deep/__init__", "late"),
+        *("later", "latest", "named"),
     }
+    assert "stages/__init__" not in code.listing("check"), "there is no code in it"
 
 
-def test_the_hash_follows_content_and_names(package: Path) -> None:
-    """It is in every record and decides which training state may be resumed."""
-    first = code.code_sha("one")
-    assert first == code.code_sha("one")
-    (package / "unused.py").write_text("changed = 1")
-    (package / "files.py").write_text("changed = 1")
-    assert code.code_sha("one") == first, "neither foreign code nor plumbing counts"
-    (package / "latest.py").write_text("changed = 1")
-    second = code.code_sha("one")
-    assert second != first
-    assert code.code_sha("one", (Path("unused.py"),)) != second
+def test_only_a_change_of_meaning_counts(package: Path) -> None:
+    """It decides what runs again, and which training state may be resumed."""
+
+    def now() -> str:
+        for function in CACHED:
+            function.cache_clear()
+        return code.listing("check")
+
+    first = now()
+    for name, text in {
+        "later.py": '"""What it is."""\n\n# why\nnumber = (\n    1\n)\n',
+        "late.py": 'from xstilts.stages import check\n\n\n"""Says."""\ng = 1',
+        "unused.py": "changed = 1",
+        "core/errors.py": "changed = 1",
+    }.items():
+        (package / name).write_text(text)
+        assert now() == first, name
+    (package / "latest.py").write_text("number = 2")
+    changed = [line for line in now().splitlines() if line not in first.splitlines()]
+    assert [line.split()[0] for line in changed] == ["latest"], "it says which module changed"
 
 
-def test_plumbing_is_no_code_of_a_stage_and_exists() -> None:
+@given(st.sampled_from([0, 1, 1.0, True, "1", b"1", None, "", ()]), st.data())
+def test_values_of_two_types_are_two(first: object, data: st.DataObject) -> None:
+    """1, 1.0, True and "1" are equal to a careless eye."""
+    second = data.draw(st.sampled_from([0, 1, 1.0, True, "1", b"1", None, "", ()]))
+    trees = [code._tree.__wrapped__(_written(f"x = {value!r}")) for value in (first, second)]
+    same = type(first) is type(second) and first == second
+    assert (code._plain(trees[0]) == code._plain(trees[1])) == same
+
+
+def _written(text: str) -> Path:
+    import tempfile
+
+    with tempfile.NamedTemporaryFile("w", suffix=".py", delete=False) as file:
+        file.write(text)
+    return Path(file.name)
+
+
+def test_names_that_are_left_out_exist() -> None:
     """A name that no file has would quietly stop to except it."""
-    plumbing = {Path(f"{name}.py") for name in code.PLUMBING}
-    assert all((code.ROOT / name).is_file() for name in plumbing)
-    for word in flow.WORDS:
-        found = code.code_files(word)
-        assert Path(f"stages/{word}.py") in found
-        assert not plumbing & set(found)
+    for name in code.ASIDE | code.BY_NAME:
+        assert (code.ROOT / f"{name}.py").is_file(), name
+    for names in code.LOOKS.values():
+        assert all((code.ROOT / name).is_file() for name in names)
 
 
-def test_stages_of_training_see_the_kinds_and_the_loop() -> None:
-    """These are reached only through functions and by name; they decide every score."""
-    for word in flow.TRAINED:
-        found = {path.as_posix() for path in code.code_files(word)}
-        assert {"kinds/span.py", "training.py", "batches.py", "model.py"} <= found
-    assert not {"training.py", "model.py"} & {
-        path.as_posix() for path in code.code_files("subsample")
-    }
+def test_a_stage_runs_what_decides_its_bytes_and_no_more() -> None:
+    """Rows are read by one stage; what trains is shared by those that train."""
+    runs = {word: set(code.modules(word)) for word in flow.WORDS}
+    for word, modules in runs.items():
+        assert {f"stages/{word}", "core/files", "core/params"} <= modules
+        assert not modules & (code.ASIDE | code.BY_NAME)
+        trains = {"training/loop", "training/batches", "model/checkpoint", "kinds/span"}
+        assert trains & modules == (trains if word in flow.TRAINED else set()), word
+        assert ("rows/read" in modules) == (word == "prepare"), word
 
 
-def test_equal_work_gives_equal_bytes(prepared: Path) -> None:
-    """A time, a host or an unsorted set in it would make every dvc.lock differ."""
-    loaded = params.load()
-    spec = loaded.subsample["world_qa-qaa-s1"]
-    inputs = [Path(spec.subsets[0].rows[0]), Path("params.yaml"), Path(spec.subsets[0].rows[0])]
-    for number, given in enumerate((inputs, inputs[::-1])):
-        made = record.make(loaded, "subsample", "k", spec, given, {"rows": 1.0})
-        files.write_json(Path(f"{number}.json"), made)
-    assert Path("0.json").read_bytes() == Path("1.json").read_bytes()
-    assert made["inputs"] == {str(path): files.sha256_file(path) for path in sorted(set(inputs))}
-    assert made["params"] == spec.model_dump()
-    assert set(made) == {
-        *("stage", "key", "study", "params", "inputs", "metrics", "curves", "artifacts", "code"),
-    }
+def test_a_run_depends_on_its_task_and_its_source_alone() -> None:
+    """A change of one task prepares no other; one of the control world fetches nothing real."""
+    by_name = {(stage, one): code.listing(stage, more) for stage, one, more in code.variants()}
+    assert "tasks/xnli " in by_name["prepare", "xnli"]
+    assert "tasks/shapes " in by_name["prepare", "xnli"]
+    assert "tasks/mnli " not in by_name["prepare", "xnli"]
+    assert "sources/world/" in by_name["fetch", "world"]
+    assert "sources/world/" not in by_name["fetch", "hub"]
+
+
+def test_the_folder_is_written_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that nothing writes any more would be a dependency that never changes."""
+    monkeypatch.chdir(tmp_path)
+    Path("code").mkdir()
+    Path("code/old").touch()
+    count = code.write()
+    assert sum(path.is_file() for path in Path("code").rglob("*")) == count
+    assert Path("code/transfer").read_text() == code.listing("transfer")
+    import hashlib
+
+    assert (
+        code.identity("transfer") == hashlib.sha256(Path("code/transfer").read_bytes()).hexdigest()
+    )

@@ -23,11 +23,14 @@ def test_file_tells_time_machine_and_run(monkeypatch: pytest.MonkeyPatch) -> Non
     """A reviewer finds when, how long and on what a stage ran under the one known path."""
     monkeypatch.setenv("XSTILTS_IMAGE_DIGEST", "sha256:abc")
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    path = provenance.write("demo", "transfer", "none-s1", started, 1.5, "run1", {"zero": 2})
+    path = provenance.write(
+        "demo", "transfer", "none-s1", started, 1.5, "run1", {"zero": 2}, code="c0de"
+    )
     assert path == Path("provenance/demo/transfer/none-s1.json")
     found = json.loads(path.read_text())
     assert found["started"] == "2026-01-02T03:04:05.000+00:00"
     assert (found["seconds"], found["mlflow_run_id"]) == (1.5, "run1")
+    assert found["code"] == "c0de", "no output tells it"
     assert (found["image"], found["machine"]) == ("sha256:abc", {"zero": 2})
     assert found["hardware"]["cpu"]
     assert found["hardware"]["cores"] >= 1
@@ -45,7 +48,7 @@ def test_file_is_fit_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:
         "launch": "--hostfile=/etc/leak",
         "nested": {"user": "leak", "workers": [1, "~/leak"]},
     }
-    path = provenance.write("demo", "pretrain", "demo", 0.0, 1.0, None, machine)
+    path = provenance.write("demo", "pretrain", "demo", 0.0, 1.0, None, machine, code="")
     text = path.read_text()
     assert not [word for word in ("leak", "node7", str(Path.cwd())) if word in text]
     assert json.loads(text)["machine"] == {"micro_batch": 8, "nested": {"workers": [1]}}
@@ -84,7 +87,9 @@ def test_what_decides_bits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two machines that differ in a last digit are told apart by this, and by nothing else."""
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     Path("machine.yaml").write_text("threads: 3\n")
-    found = json.loads(provenance.write("demo", "fetch", "x", 0.0, 1.0, None, {}).read_text())
+    found = json.loads(
+        provenance.write("demo", "fetch", "x", 0.0, 1.0, None, {}, code="").read_text()
+    )
     assert found["bits"]["MKL_CBWR"] == "COMPATIBLE"
     assert found["bits"]["threads"] > 0
 
@@ -109,13 +114,11 @@ def test_final_metric_wins_over_its_own_curve() -> None:
     assert tracking_view.points(record, without={("loss", 0), ("loss", 9)}) == points[-2:]
 
 
-def test_run_key_changes_with_what_decides_a_result() -> None:
-    """`sync` must make a new run for new code or inputs, and none for the same work."""
-    record = {"stage": "s", "key": "k", "params": {"a": 1}, "inputs": {"x": "1"}, "code": "c"}
-    others = [record, record | {"code": "d"}, record | {"inputs": {}}]
-    keys = {tracking_view.run_key(other) for other in others}
-    assert len(keys) == 3
-    assert tracking_view.run_key(record | {"metrics": {"f1": 1.0}}) in keys
+def test_run_key_changes_with_what_was_done() -> None:
+    """`sync` must make a new run for another result, and none for the same work."""
+    record = {"stage": "s", "key": "k", "params": {"a": 1}, "inputs": {"x": "1"}, "metrics": {}}
+    others = [record, record | {"inputs": {}}, record | {"metrics": {"f1": 1.0}}, dict(record)]
+    assert len({tracking_view.run_key(other) for other in others}) == 3
 
 
 def test_params_are_flat_text() -> None:

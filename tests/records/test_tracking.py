@@ -209,7 +209,7 @@ def test_store_lost_on_the_way_stops_nothing(
 def test_sync_rebuilds_the_store_once(project: Path) -> None:
     """After `git pull` and `dvc pull` the UI shows the study, with the times of the first run."""
     record, _ = finished_stage(project)
-    provenance.write("demo", "transfer", record["key"], 1.7e9, 60.0, None, {})
+    provenance.write("demo", "transfer", record["key"], 1.7e9, 60.0, None, {}, code="")
     finished_stage(project, "other")
     assert tracking.sync("demo") == 2
     assert tracking.sync("demo") == 0, "a second sync must find every run"

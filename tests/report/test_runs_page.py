@@ -33,7 +33,7 @@ def test_a_run_links_to_mlflow_and_is_found_by_its_key() -> None:
     assert text.count('id="none-s1"') == 1
     assert 'id="intermediate-none-s1"' in text
     assert "host: &lt;b&gt;" in text
-    assert 'href="../../report/index.html"' in text
+    assert 'href="../../report/demo/index.html"' in text
 
 
 def test_a_broken_file_is_shown_and_stops_nothing() -> None:

@@ -50,7 +50,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_the_manifest_describes_every_file(mirror: Path) -> None:
     """What `prepare` trusts: each file's hash, size and rows, and what it is a copy of."""
     made: Any = fetch.run(params(f"mirror:{mirror}"), "o--n", QUIET)
-    folder = Path("data/fetch/o--n")
+    folder = Path("data/fetch/s/o--n")
     manifest = json.loads((folder / "manifest.json").read_text())
     table = mirror / "datasets/o/n/en.parquet"
     assert manifest["files"]["en.parquet"] == {
@@ -69,13 +69,13 @@ def test_the_manifest_describes_every_file(mirror: Path) -> None:
 def test_the_licence_is_the_tasks(mirror: Path) -> None:
     """Cards of copies often name no licence or another one: the task's is checked by people."""
     fetch.run(params(f"mirror:{mirror}", "facebook/xnli"), "facebook--xnli", QUIET)
-    manifest = json.loads(Path("data/fetch/facebook--xnli/manifest.json").read_text())
+    manifest = json.loads(Path("data/fetch/s/facebook--xnli/manifest.json").read_text())
     assert manifest["licence"] == "cc-by-nc-4.0"
 
 
 def test_twice_gives_equal_bytes(mirror: Path) -> None:
     """Else dvc.lock would change although nothing did; a stale file must not stay either."""
-    folder = Path("data/fetch/o--n")
+    folder = Path("data/fetch/s/o--n")
     fetch.run(params(f"mirror:{mirror}"), "o--n", QUIET)
     first = hashes(folder)
     (folder / "stale").write_text("")
@@ -88,7 +88,7 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(
     mirror: Path, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A half-written folder would be taken for a whole one by the next stage."""
-    folder = Path("data/fetch/o--n")
+    folder = Path("data/fetch/s/o--n")
     fetch.run(params(f"mirror:{mirror}"), "o--n", QUIET)
     before = hashes(folder)
     bad = params(f"mirror:{mirror}")
@@ -108,7 +108,7 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(
     with pytest.raises(UserError, match=r"^[^\n]+ Mend: [^\n]+$"):
         fetch.run(bad, "o--n", QUIET)
     assert hashes(folder) == before
-    assert [p.name for p in Path("data/fetch").iterdir()] == ["o--n"]
+    assert [p.name for p in Path("data/fetch/s").iterdir()] == ["o--n"]
 
 
 def test_a_licensed_data_set_comes_from_the_users_folder(
@@ -126,7 +126,7 @@ def test_a_licensed_data_set_comes_from_the_users_folder(
     more: Any = {"revision": None, "configs": {}, "place": f"${task.place}"}
     key = task.dataset.replace("/", "--")
     fetch.run(params("folder", task.dataset, **more), key, QUIET)
-    manifest = json.loads(Path(f"data/fetch/{key}/manifest.json").read_text())
+    manifest = json.loads(Path(f"data/fetch/s/{key}/manifest.json").read_text())
     assert {name: one["sha256"] for name, one in manifest["files"].items()} == {
         name: sha256_file(own / name) for name in names
     }
@@ -142,7 +142,7 @@ def test_an_archive_that_leads_out_of_itself_is_refused(mirror: Path) -> None:
     bad = params(f"mirror:{mirror}", configs={}, urls={"https://example.org/a.zip": None})
     with pytest.raises(UserError, match=r"a\.zip is refused: .* leads out of the archive.*Mend: "):
         fetch.run(bad, "o--n", QUIET)
-    assert not list(Path("data/fetch").iterdir())
+    assert not list(Path("data/fetch/s").iterdir())
 
 
 def test_a_made_world_has_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_a_made_world_has_the_same_folder(tmp_path: Path, monkeypatch: pytest.Mo
     world = {"text": 16, "bitext": {"test": 4}, **small}
     spec = params("world", "world/facts", revision=None, configs={}, world=world)
     fetch.run(spec, "world--facts", QUIET)
-    manifest = json.loads(Path("data/fetch/world--facts/manifest.json").read_text())
+    manifest = json.loads(Path("data/fetch/s/world--facts/manifest.json").read_text())
     assert "README.md" in manifest["files"]
     assert manifest["licence"] == "CC0-1.0"
     assert all(one["rows"] for name, one in manifest["files"].items() if name != "README.md")

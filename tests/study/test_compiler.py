@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xstilts import pipeline, tasks
 from xstilts.commands import graph, use
-from xstilts.core import params, paths, strict
+from xstilts.core import design, paths, strict
 from xstilts.core.params import Params
 from xstilts.study.compiler import compile_study
 from xstilts.study.intermediate import UNTAUGHT
@@ -29,24 +29,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in (Path(__file__).parents[2] / "studies").glob("*.yaml"))
 
 
-def test_params_yaml_is_what_compiling_its_study_gives(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Otherwise `dvc repro` runs another study than the one that people read."""
-    monkeypatch.chdir(root)
-    found = Path("params.yaml").read_text(encoding="utf-8")
-    assert found == use.compiled(params.load().study), "run `xstilts study use` again"
-
-
 @pytest.mark.parametrize("name", names())
 def test_every_study_compiles_and_its_parts_fit(
     name: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each file that a stage reads is one that another stage of the same study makes."""
     monkeypatch.chdir(root)
-    import yaml
-
-    loaded = strict.parse(Params, yaml.safe_load(use.compiled(name)), name, "mend")
+    loaded = strict.parse(Params, use.compiled(name), name, "mend")
     assert_fits(loaded)
 
 
@@ -182,9 +171,24 @@ def test_there_is_a_run_for_each_cell_of_the_design(
 
 
 def test_equal_studies_give_equal_bytes(project: Path) -> None:
-    """params.yaml is in git and under DVC: nothing in it may depend on the day."""
-    assert use.compiled("small") == use.compiled("small")
-    assert Path("params.yaml").read_text(encoding="utf-8") == use.compiled("small")
+    """The design is in git and under DVC: nothing in it may depend on the day."""
+    before = {path: path.read_bytes() for path in Path().rglob("*.json")}
+    use.use("small")
+    assert before == {path: path.read_bytes() for path in Path().rglob("*.json")}
+
+
+def test_settings_replace_those_of_the_file_and_no_others(project: Path) -> None:
+    """One learning rate can be tried without a study of its own."""
+    text = Path("params.yaml").read_text()
+    settings = "settings: {training: {learning_rate: 0.5}, baseline_seeds: [4]}"
+    Path("params.yaml").write_text(text.replace("settings: {}", settings))
+    use.use(None)
+    loaded = design.load()
+    assert Path("params.yaml").read_text().startswith("# The study"), "what a person wrote stays"
+    assert [run for run in loaded.transfer if run.startswith("none")] == ["none-s4"]
+    rates = {spec.training.learning_rate for spec in loaded.intermediate.values()}
+    assert rates == {0.5}
+    assert {spec.training.batch for spec in loaded.intermediate.values()} == {8}
 
 
 def test_best_weights_are_chosen_on_source_language_validation_rows(

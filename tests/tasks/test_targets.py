@@ -105,7 +105,7 @@ def run(task: Task, folder: Path) -> Any:
     wanted: Any = {"source": "mirror:$XSTILTS_MIRROR", "dataset": task.dataset, "urls": urls}
     spec = params.Fetch(revision=task.revision, configs=configs, **wanted)
     fetch.run(SimpleNamespace(study="s", fetch={"k": spec}), "k", QUIET)  # type: ignore[arg-type]
-    fetched = f"data/fetch/{task.dataset.replace('/', '--')}"
+    fetched = f"data/fetch/s/{task.dataset.replace('/', '--')}"
     made = params.Prepare(
         task=task.name, role="targets", fetched=fetched, out=str(folder / "out"), splits=splits
     )
@@ -132,7 +132,7 @@ def test_all_rows_of_the_mirror_come_through(
         assert table.schema.equals(schema.SCHEMAS[task.kind])
         assert table.num_rows == one["rows"] > 0
         assert len(set(table["id"].to_pylist())) == one["rows"]
-        fetched = tmp_path / "data/fetch" / task.dataset.replace("/", "--")
+        fetched = tmp_path / "data/fetch/s" / task.dataset.replace("/", "--")
         files = read.raw_files(task, fetched, language, split)
         names = [f"{prefix}{path.relative_to(fetched).as_posix()}" for path in files]
         if name == "lareqa":  # eleven files make a language's rows; see the next test

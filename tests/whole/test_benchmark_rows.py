@@ -10,7 +10,7 @@ import yaml
 from whole.test_methods import run_all
 
 from xstilts.commands import graph, use
-from xstilts.core import files, params
+from xstilts.core import design, files
 from xstilts.core.errors import UserError
 
 pytestmark = [
@@ -63,12 +63,12 @@ def test_every_target_at_hand_goes_all_the_way(
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     use.use("small")
     with pytest.raises(UserError, match=r"lareqa.*3 more in .*allow_overlap"):
-        run_all(params.load())
+        run_all(design.load())
     assert not Path("models").exists(), "nothing is trained before the check is passed"
     study["allow_overlap"] = WHY
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     use.use("small")
-    loaded = params.load()
+    loaded = design.load()
     run_all(loaded)
     rows = pq.read_table("results/aggregate/small/scores.parquet").to_pylist()
     cells = {(row["run"], row["target"], row["language"]) for row in rows if row["main"]}

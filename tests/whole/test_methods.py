@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from xstilts.commands import graph, use
-from xstilts.core import flow, params
+from xstilts.core import design, flow, params
 from xstilts.core.progress import Observe
 
 pytestmark = pytest.mark.slow
@@ -63,7 +63,7 @@ def test_every_method_reaches_the_report(
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     Path("references.yaml").write_bytes((root / "references.yaml").read_bytes())
     use.use("small")
-    loaded = params.load()
+    loaded = design.load()
     assert len(loaded.transfer) == 12
     run_all(loaded)
     summary = pq.read_table("results/aggregate/small/summary.parquet").to_pylist()

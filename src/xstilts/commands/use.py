@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +33,7 @@ def use(name: str | None) -> None:
     used = _used(name)
     name = name or used.study
     settings = used.settings if used.study == name else {}
-    content = compile_study(read_study(name, settings), paths.study_file(name), pins.load())
+    content = compiled(name, settings)
     if used.study != name:
         text = PARAMS.format(study=name, file=paths.study_file(name))
         files.write_bytes(paths.PARAMS, text.encode())
@@ -43,6 +45,11 @@ def use(name: str | None) -> None:
         f"{cells(loaded)} cells. Next: `xstilts plan`, then `dvc repro`.",
         highlight=False,
     )
+
+
+def compiled(name: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The params of a study, with settings over those of its file."""
+    return compile_study(read_study(name, settings), paths.study_file(name), pins.load())
 
 
 def _used(name: str | None) -> InUse:

@@ -102,6 +102,7 @@ def modules(stage: str, more: tuple[str, ...] = ()) -> list[str]:
             continue
         seen.add(name)
         todo += _imports(ROOT / f"{name}.py")
+        todo.append(module.rpartition(".")[0])  # a package runs before what is in it
     return sorted(seen)
 
 
