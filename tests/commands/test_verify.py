@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import tiny_study
 import yaml
 from tiny_study import DVC, commit, compiled, provenance, rerun, sh
 
-from xstilts.commands.verify import show
+from xstilts.commands.verify import finished, show
 from xstilts.core.errors import UserError
 
 
@@ -170,6 +172,32 @@ def test_without_score_rows_the_committed_means_are_compared(study: Path, shown:
     assert "committed means: 2 compared, 2 differ, 2 by more than 0.5 points" in text
 
 
+def test_a_remote_that_does_not_answer_is_given_up_on(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes a connection and then says nothing: DVC itself would wait on."""
+    shutil.rmtree(".dvc/cache")
+    monkeypatch.setattr(finished, "PULL_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ssh://me@127.0.0.1:{silent.getsockname()[1]}/store"
+        sh(DVC, "remote", "add", "-q", "--local", "-d", "store", url)
+        began = time.monotonic()
+        assert finished.find("HEAD").output("results/aggregate/tiny/scores.parquet") is None
+    assert 1 <= time.monotonic() - began < 20
+
+
+@pytest.mark.slow
+def test_a_project_inside_a_repository_is_read_at_its_commit(study: Path, tmp_path: Path) -> None:
+    """Git's files and DVC's outputs by the project's own names, whatever lies above it."""
+    shutil.move(".git", tmp_path / ".git")
+    commit("moved")
+    place = finished.find("HEAD")
+    assert place.read("dvc.lock") == Path("dvc.lock").read_bytes()
+    assert len(place.below("provenance")) == 1
+    scores = "results/aggregate/tiny/scores.parquet"
+    assert place.output(scores) == Path(scores).read_bytes()
+
+
 @pytest.mark.parametrize("lost", ["models/tiny", "data/prepare/tiny/rows"])
 def test_a_study_that_is_not_finished_is_no_verdict(study: Path, lost: str, shown: Any) -> None:
     """dvc.lock is in git: without looking at the outputs a fresh clone would pass as exact."""
@@ -192,6 +220,7 @@ def test_a_fresh_clone_is_told_to_run_or_pull(study: Path, shown: Any) -> None:
     [
         ("", "no-such-branch", "no-such-branch is neither a git revision"),
         ("", "--help", "--help is neither a git revision"),
+        ("", "HEAD:dvc.lock", "HEAD:dvc.lock is neither a git revision"),
         ("dvc.lock", "HEAD", "this workspace has no dvc.lock"),
         ("params.yaml", "HEAD", "params.yaml is missing"),
         (".git", "HEAD", "HEAD is neither a git revision"),

@@ -1,6 +1,6 @@
-"""A finished study as `xstilts verify` reads it: in this workspace, a git revision, or a folder.
+"""A finished study as `xstilts verify` reads it: in this workspace, another folder, or a commit.
 
-Of a revision, dvc.lock, metrics and provenance are in git; its score rows are a DVC output, which
+Of a commit, dvc.lock, metrics and provenance are in git; its score rows are a DVC output, which
 comes from DVC's cache or remote where it is at hand.
 """
 
@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
-import tarfile
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from fsspec import AbstractFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from xstilts.core import paths
 from xstilts.core.errors import UserError
@@ -26,11 +28,6 @@ from xstilts.core.errors import UserError
 LOCK = "dvc.lock"
 CODE = "src/"  # deps below it are code, the others data
 PULL_SECONDS = 120  # for one file of a remote
-# A process of its own, as a remote that does not answer can be given up on only from outside.
-PULL = (
-    "import sys, dvc.api;"
-    "sys.stdout.buffer.write(dvc.api.read(sys.argv[1], rev=sys.argv[2], mode='rb'))"
-)
 Scores = dict[tuple[str, ...], tuple[float, int]]  # (run, target, language, metric) -> value, n
 
 
@@ -44,73 +41,48 @@ class Stage:
     outs: Mapping[str, str]
 
 
-class Place(Protocol):
-    """Where a finished study lies."""
+@dataclass(frozen=True)
+class Place:
+    """Where a finished study lies.
 
-    @property
-    def label(self) -> str:
-        """What a person calls it."""
+    Attributes:
+        label: what a person calls it.
+        files: a disk, or what git holds at a commit.
+        outputs: the same disk, or git and DVC at that commit; it opens `dvc.yaml`, which takes
+            seconds in a large study.
+    """
+
+    label: str
+    files: AbstractFileSystem
+    outputs: AbstractFileSystem
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes; None where there is none."""
+        return self.files.cat_file(name) if self.files.isfile(name) else None
 
-    def below(self, folder: str) -> dict[str, bytes]:
+    def below(self, folder: str) -> list[bytes]:
         """All JSON files below a folder."""
+        names = [name for name in self.files.find(folder) if name.endswith(".json")]
+        return [self.files.cat_file(name) for name in names]
 
     def output(self, name: str) -> bytes | None:
-        """A file inside a DVC output; None where it is not at hand."""
+        """A file inside a DVC output; None where it is not at hand, or its remote is silent."""
+        found: list[bytes] = []
+
+        def read() -> None:
+            with suppress(Exception):  # the errors of every kind of remote
+                found.append(self.outputs.cat_file(name))
+
+        thread = threading.Thread(target=read, daemon=True)  # so that it can be given up on
+        thread.start()
+        thread.join(PULL_SECONDS)
+        return found[0] if found else None
 
 
-@dataclass(frozen=True)
-class Folder:
+def folder(root: Path, label: str) -> Place:
     """A project folder: this workspace, or another one."""
-
-    root: Path
-    label: str
-
-    def read(self, name: str) -> bytes | None:
-        """See `Place`."""
-        path = self.root / name
-        return path.read_bytes() if path.is_file() else None
-
-    def below(self, folder: str) -> dict[str, bytes]:
-        """See `Place`."""
-        found = sorted((self.root / folder).rglob("*.json"))
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in found}
-
-    def output(self, name: str) -> bytes | None:
-        """See `Place`."""
-        return self.read(name)
-
-
-@dataclass(frozen=True)
-class Revision:
-    """A commit of this repository."""
-
-    commit: str
-    label: str
-
-    def read(self, name: str) -> bytes | None:
-        """See `Place`."""
-        return _git("show", f"{self.commit}:./{name}")
-
-    def below(self, folder: str) -> dict[str, bytes]:
-        """See `Place`; one call, as a study has hundreds of provenance files."""
-        packed = _git("archive", "--format=tar", self.commit, "--", folder)
-        if packed is None:
-            return {}
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            named = [one for one in tar if one.isfile() and one.name.endswith(".json")]
-            return {one.name: tar.extractfile(one).read() for one in named}  # type: ignore[union-attr]
-
-    def output(self, name: str) -> bytes | None:
-        """See `Place`; from DVC's cache, or the one file from its remote."""
-        command = [sys.executable, "-c", PULL, name, self.commit]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=PULL_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            return None
-        return done.stdout if done.returncode == 0 else None
+    files = DirFileSystem(str(root.resolve()), LocalFileSystem())
+    return Place(label, files, files)
 
 
 def find(reference: str) -> Place:
@@ -119,19 +91,23 @@ def find(reference: str) -> Place:
     Raises:
         UserError: it is neither a folder with a dvc.lock nor a commit.
     """
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
     root = Path(reference).expanduser()
     if (root / LOCK).is_file():
-        return Folder(root, str(root))
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-    if found is None:
+        return folder(root, str(root))
+    outputs = DVCFileSystem(rev=f"{reference}^{{commit}}", subrepos=True)
+    try:
+        commit = outputs.repo.get_rev()
+    except DvcException as error:
         raise UserError(
             f"{reference} is neither a git revision of this repository nor a folder with a "
             f"{LOCK}. Mend: name a commit, a branch or tag (git fetch first), or such a folder"
-        )
-    commit = found.decode().strip()
-    return Revision(
-        commit, reference if commit.startswith(reference) else f"{reference} ({commit[:8]})"
-    )
+        ) from error
+    label = reference if commit.startswith(reference) else f"{reference} ({commit[:8]})"
+    below = Path.cwd().relative_to(outputs.repo.scm.root_dir)  # a project inside a repository
+    return Place(label, *(DirFileSystem(below, one) for one in (outputs.repo.fs.fs, outputs)))
 
 
 def stages(place: Place, study: str) -> dict[str, Stage]:
@@ -221,7 +197,7 @@ def metrics(place: Place, study: str) -> Scores | None:
 def environment(place: Place, study: str) -> dict[str, str]:
     """Hardware, versions and settings of a study's stages; several values are joined by ` | `."""
     found: dict[str, set[str]] = {}
-    for content in place.below(f"provenance/{study}").values():
+    for content in place.below(f"provenance/{study}"):
         try:
             origin = json.loads(content)
             parts = {name: origin.get(name) for name in ("hardware", "software", "bits", "machine")}
@@ -235,12 +211,3 @@ def environment(place: Place, study: str) -> dict[str, str]:
         for name, value in flat(known).items():
             found.setdefault(name, set()).add(value)
     return {name: " | ".join(sorted(values)) for name, values in found.items()}
-
-
-def _git(*command: str) -> bytes | None:
-    """Standard output of git; None where it fails or is not there."""
-    try:
-        done = subprocess.run(["git", *command], capture_output=True, check=False)
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -51,7 +51,7 @@ def show_verdict(reference: str, tolerance: float) -> None:
     if tolerance < 0:
         raise UserError(f"--tolerance {tolerance} is negative. Mend: give points, e.g. 0.5")
     study = str(load_yaml(paths.PARAMS, "compile it with `xstilts study use NAME`")["study"])
-    here = finished.Folder(Path(), "this workspace")
+    here = finished.folder(Path(), "this workspace")
     place = finished.find(reference)
     mine = finished.stages(here, study)
     theirs = finished.stages(place, study)
