@@ -49,7 +49,10 @@ def pin_all(names: list[str]) -> None:
         UserError: an unknown name, no network, no such data set, model or file.
     """
     known = pins.load()
-    wanted = [job for name in names for job in jobs_of(name)] if names else _new(known)
+    wanted = [job for name in names for job in jobs_of(name)]
+    if not names:
+        lacks = missing(params.load())
+        wanted = [job for job in lacks if job.name not in getattr(known, job.section)]
     failed: list[UserError] = []
     for job in dict.fromkeys(wanted):
         try:
@@ -58,7 +61,9 @@ def pin_all(names: list[str]) -> None:
             failed.append(error)
             print(f"not pinned  {job.name}")
             continue
-        known = _with(known, job, found)
+        value = known.model_dump()
+        value[job.section][job.name] = found
+        known = Pins.model_validate(value)
         files.write_bytes(pins.PINS, text(known).encode())
         print(f"pinned      {job.name}  {found.get('revision') or found['sha256']}")
     if failed:
@@ -69,12 +74,6 @@ def pin_all(names: list[str]) -> None:
         print("nothing to pin: every commit and sha256 of this study is known")
     if not names:
         print(f"Next: `xstilts study use {params.load().study}` takes {pins.PINS} over")
-
-
-def _new(known: Pins) -> list[Job]:
-    """What the study in use lacks, and pins.yaml too."""
-    lacks = missing(params.load())
-    return [job for job in lacks if job.name not in getattr(known, job.section)]
 
 
 def missing(loaded: Params) -> list[Job]:
@@ -216,13 +215,6 @@ def url(address: str) -> dict[str, Any]:
 
 
 RESOLVERS = {"datasets": dataset, "models": model, "urls": url}
-
-
-def _with(known: Pins, job: Job, found: dict[str, Any]) -> Pins:
-    """The pins with one more, or with one replaced."""
-    value = known.model_dump()
-    value[job.section][job.name] = found
-    return Pins.model_validate(value)
 
 
 def text(known: Pins) -> str:
