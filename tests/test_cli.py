@@ -111,7 +111,9 @@ def test_a_bug_is_no_persons_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main()
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("fetch",), ("report", "x"), ("plan", "-x")])
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("fetch",), ("report", "x", "y"), ("plan", "-x")]
+)
 def test_a_wrong_command_is_exit_code_2_and_told(arguments: tuple[str, ...], cli: Cli) -> None:
     """A typing error in a job script stops it."""
     done = cli(*arguments)

@@ -17,10 +17,10 @@ DVC = Path(sys.executable).parent / "dvc"
 RUN = """
 import json, sys
 from pathlib import Path
-import pyarrow as pa, pyarrow.parquet as pq, yaml
+import pyarrow as pa, pyarrow.parquet as pq
 word = sys.argv[1]
 noise = float(Path("noise").read_text())
-params = yaml.safe_load(Path("params.yaml").read_text())
+params = json.loads(Path("design/prepare/tiny/a.json").read_text())
 if word == "prepare":
     Path("data/prepare/tiny").mkdir(parents=True, exist_ok=True)
     Path("data/prepare/tiny/rows").write_text(str(params["prepare"]["a"]))
@@ -43,26 +43,35 @@ if word == "aggregate":
 """
 STAGES = {
     "prepare": {
-        "foreach": {"a": None},
+        "foreach": {"tiny/a": None},
         "do": {
             "cmd": "python src/run.py prepare",
-            "params": ["study", "prepare"],
+            "deps": ["design/prepare/${key}.json"],
             "outs": ["data/prepare/tiny"],
         },
     },
     "intermediate": {
-        "cmd": "python src/run.py intermediate",
-        "params": ["study"],
-        "deps": ["data/prepare/tiny", "src/code.py"],
-        "outs": ["models/tiny"],
+        "foreach": {"tiny/a": None},
+        "do": {
+            "cmd": "python src/run.py intermediate",
+            "deps": ["data/prepare/tiny", "code/intermediate"],
+            "outs": ["models/tiny"],
+        },
     },
     "aggregate": {
-        "cmd": "python src/run.py aggregate",
-        "params": ["study"],
-        "deps": ["models/tiny"],
-        "outs": ["results/aggregate/tiny"],
-        "metrics": [{"results/aggregate/tiny.metrics.json": {"cache": False}}],
+        "foreach": {"tiny": None},
+        "do": {
+            "cmd": "python src/run.py aggregate",
+            "deps": ["models/tiny"],
+            "outs": ["results/aggregate/tiny"],
+            "metrics": [{"results/aggregate/tiny.metrics.json": {"cache": False}}],
+        },
     },
+}
+KEYS = {
+    "prepare": "prepare@tiny/a",
+    "intermediate": "intermediate@tiny/a",
+    "aggregate": "aggregate@tiny",
 }
 
 
@@ -94,7 +103,7 @@ def make() -> None:
     sh(DVC, "init", "-q")
     Path("src").mkdir()
     Path("src/run.py").write_text(RUN)
-    Path("src/code.py").write_text("1")
+    code("1")
     Path("noise").write_text("0.0")
     Path("dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES}, sort_keys=False))
     compiled(1)
@@ -105,12 +114,21 @@ def make() -> None:
 
 
 def compiled(value: int, study: str = "tiny") -> None:
-    """Write params.yaml."""
-    Path("params.yaml").write_text(yaml.safe_dump({"study": study, "prepare": {"a": value}}))
+    """Write params.yaml, and what the one run of `prepare` reads."""
+    Path("params.yaml").write_text(f"study: {study}\n")
+    path = Path(f"design/prepare/{study}/a.json")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"prepare": {"a": value}}))
+
+
+def code(version: str) -> None:
+    """Write what `xstilts code` would say of the stage that trains."""
+    Path("code").mkdir(exist_ok=True)
+    Path("code/intermediate").write_text(f"core/files 1\ntraining/loop {version}\n")
 
 
 def rerun(noise: str, *stages: str) -> None:
     """Run stages again on another machine, so to say."""
     Path("noise").write_text(noise)
     for stage in stages:
-        sh(DVC, "repro", "-q", "--force", "--single-item", stage)
+        sh(DVC, "repro", "-q", "--force", "--single-item", KEYS[stage])

@@ -10,18 +10,21 @@ import pytest
 from rich.console import Console
 
 from xstilts.commands.scores import print_table
-from xstilts.core import params as parameters
-from xstilts.core.errors import UserError
+from xstilts.core.params import Params
 from xstilts.core.progress import Observe
 from xstilts.stages import aggregate
 
 
 @pytest.fixture
-def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
-    """An aggregated study whose params are those of the working folder; returns its metrics."""
+def params() -> Params:
+    """A study's params."""
+    return fake_study.params({"facts": [1000, 4000]}, resamples=20)
+
+
+@pytest.fixture
+def study(params: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
+    """That study, aggregated in the working folder; returns its metrics."""
     monkeypatch.chdir(tmp_path)
-    params = fake_study.params({"facts": [1000, 4000]}, resamples=20)
-    monkeypatch.setattr(parameters, "load", lambda: params)
     fake_study.write(params, examples=30)
     record = aggregate.run(params, "fake", Observe(quiet=True))
     metrics = record["metrics"]
@@ -30,28 +33,22 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])
-def test_it_fits(study: dict[str, float], width: int) -> None:
+def test_it_fits(study: dict[str, float], params: Params, width: int) -> None:
     """At most 100 columns, fewer on a narrow terminal, and no cell cut with an ellipsis."""
     stream = io.StringIO()
-    print_table("fake", Console(file=stream, width=width, force_terminal=True, color_system=None))
+    print_table(params, Console(file=stream, width=width, force_terminal=True, color_system=None))
     lines = stream.getvalue().splitlines()
     assert max(len(line) for line in lines) <= min(width, 100)
     assert "…" not in stream.getvalue()
 
 
-def test_it_shows_the_summary(study: dict[str, float]) -> None:
+def test_it_shows_the_summary(study: dict[str, float], params: Params) -> None:
     """Each zero-shot mean and each setting is there."""
     stream = io.StringIO()
-    print_table("fake", Console(file=stream))
+    print_table(params, Console(file=stream))
     text = stream.getvalue()
     for name, value in study.items():
         if not name.startswith("all/"):
             assert f"{value:.1f}±" in text
     for words in ("paraphrase", "fact_qa", "facts qaa, shuffled", "Δ none", "qab"):
         assert words in text
-
-
-def test_another_study_is_refused(study: dict[str, float]) -> None:
-    """params.yaml decides order and languages; those of another study would mislead."""
-    with pytest.raises(UserError, match=r"params\.yaml is of study fake, not paper"):
-        print_table("paper")

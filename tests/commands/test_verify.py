@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,8 @@ import tiny_study
 import yaml
 from tiny_study import DVC, commit, compiled, provenance, rerun, sh
 
-from xstilts.commands.verify import show
+from xstilts.commands import graph
+from xstilts.commands.verify import finished, show
 from xstilts.core.errors import UserError
 
 
@@ -30,6 +33,7 @@ def _enter(folder: Path, patch: pytest.MonkeyPatch) -> None:
     patch.chdir(folder)
     patch.setenv("DVC_SITE_CACHE_DIR", str(folder / ".dvc/site"))
     patch.setenv("PATH", str(DVC.parent), prepend=":")
+    patch.setattr(graph.code, "write", lambda: None)  # its code is not this project's
 
 
 @pytest.fixture
@@ -74,7 +78,7 @@ def test_a_small_difference_is_within_tolerance(study: Path, shown: Any) -> None
     code, text = shown()
     assert code == 0
     assert "verdict: within tolerance" in text
-    assert "first difference: intermediate: equal params and data, another output" in text
+    assert "first difference: intermediate@tiny/a: equal params and data, another output" in text
     assert "code    equal: so the machine" in text
     assert "score rows: 3 compared, 2 differ, 0 by more than 0.5 points" in text
     first = ["a-s1", "xnli", "en", "accuracy", "50.0200", "50.0000", "+0.02"]
@@ -89,18 +93,18 @@ def test_a_large_difference_has_diverged(study: Path, shown: Any) -> None:
     code, text = shown(tolerance=0.001)
     assert code == 1
     assert "verdict: diverged" in text
-    assert "first difference: aggregate: equal params and data" in text
+    assert "first difference: aggregate@tiny: equal params and data" in text
     assert "2 by more than 0.001 points" in text
 
 
 def test_the_first_stage_that_parts_is_named_with_its_code(study: Path, shown: Any) -> None:
     """Changed code is named apart, since it is the usual reason and no riddle."""
-    Path("src/code.py").write_text("2")
+    tiny_study.code("2")
     rerun("0.9", "intermediate", "aggregate")
     code, text = shown()
     assert code == 1
-    assert "first difference: intermediate: equal params and data, another output" in text
-    assert "  code    src/code.py" in text
+    assert "first difference: intermediate@tiny/a: equal params and data, another output" in text
+    assert "  code    training/loop" in text
     assert "the machine" not in text
 
 
@@ -110,21 +114,23 @@ def test_other_params_are_shown_as_such(study: Path, shown: Any) -> None:
     compiled(2)
     sh(DVC, "repro", "-q")
     _, text = shown()
-    assert "first difference: prepare@a, whose inputs differ\n  input   prepare.a: 1 -> 2" in text
+    assert (
+        "first difference: prepare@tiny/a, whose inputs differ\n  input   prepare.a: 1 -> 2" in text
+    )
 
 
 def test_code_that_changed_after_the_run_is_noted(study: Path, shown: Any) -> None:
     """The lock tells of the run, not of the file as it is now."""
-    Path("src/code.py").write_text("2")
+    tiny_study.code("2")
     code, text = shown()
     assert (code, "verdict: exact" in text) == (0, True)
-    assert "note: code or data changed since intermediate ran; the last run is compared" in text
+    assert "note: code or data changed since intermediate@tiny/a ran; the last run" in text
 
 
 def test_other_runs_have_diverged(study: Path, shown: Any) -> None:
     """A reference with more runs is not the same study, however equal the rest."""
     lock = yaml.safe_load(Path("dvc.lock").read_text())
-    lock["stages"]["intermediate@more"] = lock["stages"]["intermediate"]
+    lock["stages"]["intermediate@tiny/more"] = lock["stages"]["intermediate@tiny/a"]
     other = Path("other")
     other.mkdir()
     (other / "dvc.lock").write_text(yaml.safe_dump(lock))
@@ -170,6 +176,32 @@ def test_without_score_rows_the_committed_means_are_compared(study: Path, shown:
     assert "committed means: 2 compared, 2 differ, 2 by more than 0.5 points" in text
 
 
+def test_a_remote_that_does_not_answer_is_given_up_on(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that takes a connection and then says nothing: DVC itself would wait on."""
+    shutil.rmtree(".dvc/cache")
+    monkeypatch.setattr(finished, "PULL_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"ssh://me@127.0.0.1:{silent.getsockname()[1]}/store"
+        sh(DVC, "remote", "add", "-q", "--local", "-d", "store", url)
+        began = time.monotonic()
+        assert finished.find("HEAD").output("results/aggregate/tiny/scores.parquet") is None
+    assert 1 <= time.monotonic() - began < 20
+
+
+@pytest.mark.slow
+def test_a_project_inside_a_repository_is_read_at_its_commit(study: Path, tmp_path: Path) -> None:
+    """Git's files and DVC's outputs by the project's own names, whatever lies above it."""
+    shutil.move(".git", tmp_path / ".git")
+    commit("moved")
+    place = finished.find("HEAD")
+    assert place.read("dvc.lock") == Path("dvc.lock").read_bytes()
+    assert len(place.find("provenance", ".json")) == 1
+    scores = "results/aggregate/tiny/scores.parquet"
+    assert place.output(scores) == Path(scores).read_bytes()
+
+
 @pytest.mark.parametrize("lost", ["models/tiny", "data/prepare/tiny/rows"])
 def test_a_study_that_is_not_finished_is_no_verdict(study: Path, lost: str, shown: Any) -> None:
     """dvc.lock is in git: without looking at the outputs a fresh clone would pass as exact."""
@@ -192,6 +224,7 @@ def test_a_fresh_clone_is_told_to_run_or_pull(study: Path, shown: Any) -> None:
     [
         ("", "no-such-branch", "no-such-branch is neither a git revision"),
         ("", "--help", "--help is neither a git revision"),
+        ("", "HEAD:dvc.lock", "HEAD:dvc.lock is neither a git revision"),
         ("dvc.lock", "HEAD", "this workspace has no dvc.lock"),
         ("params.yaml", "HEAD", "params.yaml is missing"),
         (".git", "HEAD", "HEAD is neither a git revision"),

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from xstilts.core import design, flow, machine, params, strict
+from xstilts.core import design, flow, machine, strict
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Params, Training
@@ -49,9 +48,9 @@ def test_a_key_that_is_unknown_or_missing_at_any_depth_is_named(project: Path) -
                 place.pop(name)
             else:
                 place[name] = 1
-            Path("params.yaml").write_text(yaml.safe_dump(value))
-            message = refusal(params.load)
-            assert message.startswith("params.yaml: " + ".".join((*section, name)) + ": ")
+            path.write_text(json.dumps(value))
+            message = refusal(design.load)
+            assert message.startswith(f"{path}: " + ".".join((*section, name)) + ": ")
             assert "xstilts study use" in message
 
 
@@ -96,13 +95,13 @@ def test_a_design_is_refused_when_what_it_comes_from_changed(project: Path) -> N
     """An edit that is not compiled would be believed to have been run."""
     sources = {
         "params.yaml": "settings: {training: {batch: 4}}\nstudy: small\n",
-        "studies/small.yaml": Path("studies/small.yaml").read_text() + "# nothing\nbaseline_seeds: [2]\n",
+        "studies/small.yaml": Path("studies/small.yaml").read_text().replace("A small", "A"),
         "pins.yaml": "datasets: {}\n",
     }
     for name, text in sources.items():
         path = Path(name)
         before = path.read_text() if path.exists() else None
-        path.write_text(text.replace("baseline_seeds:\n- 1\n", "", 1))
+        path.write_text(text)
         assert "Mend: `xstilts study use small`" in refusal(design.load)
         assert "say now" in refusal(lambda: design.load_run("fetch", "small", "world--facts"))
         path.unlink()
@@ -131,10 +130,10 @@ def test_values_out_of_range_are_refused(name: str, value: Any) -> None:
 def test_a_broken_file_is_told_with_its_line(project: Path) -> None:
     """The reader is told where to look."""
     Path("params.yaml").write_text("study: x\nsettings: a: b\n")
-    message = refusal(params.load)
+    message = refusal(design.load)
     assert re.search(r"params.yaml is no valid YAML .*line 2", message)
     Path("params.yaml").write_bytes(b"study: \xff")
-    assert "no valid YAML" in refusal(params.load)
+    assert "no valid YAML" in refusal(design.load)
 
 
 def test_a_key_given_twice_is_refused(project: Path) -> None:
@@ -150,7 +149,7 @@ def test_a_file_of_another_form_is_refused(project: Path) -> None:
     """An empty file, a list, a text."""
     for text in ("", "- 1", "text"):
         Path("params.yaml").write_text(text)
-        assert refusal(params.load).startswith("params.yaml: ")
+        assert refusal(design.load).startswith("params.yaml: ")
 
 
 def test_the_machine_is_optional_and_strict(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from rich.console import Console
 
 from xstilts.commands.scores import print_table
-from xstilts.core import params as parameters
 from xstilts.core import paths
 from xstilts.core.files import write_json
 from xstilts.core.params import Params
@@ -126,9 +125,8 @@ def test_the_terminal_table_fits_and_shows_every_target(
     results: Results, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Settings x targets in 100 columns; no table per target, and no cell cut."""
-    monkeypatch.setattr(parameters, "load", lambda: results.params)
     stream = io.StringIO()
-    print_table("fake", Console(file=stream))
+    print_table(results.params, Console(file=stream))
     lines = stream.getvalue().splitlines()
     assert max(len(line) for line in lines) <= 100
     assert len(lines) < 130

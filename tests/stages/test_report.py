@@ -18,7 +18,7 @@ from xstilts.core.progress import Observe
 from xstilts.stages import aggregate, report
 
 QUIET = Observe(quiet=True)
-REPORT = Path("report")
+REPORT = Path("report/fake")
 
 
 @pytest.fixture(scope="module")

@@ -99,9 +99,7 @@ class Estimate:
 
     def subset_rows(self, subset: Subset) -> int | None:
         """Rows of a subset; None: all of a file whose rows are not known."""
-        counts = [self.counted(file) for file in subset.rows]
-        known = [count for count in counts if count is not None]
-        whole = sum(known) if len(known) == len(counts) else None
+        whole = _sum([self.counted(file) for file in subset.rows])
         if subset.size == "all":
             return whole
         return min(subset.size, whole or subset.size)
@@ -113,9 +111,7 @@ class Estimate:
 
     def run_rows(self, run: str) -> int | None:
         """Training rows of a run of phase ii; None: not known."""
-        counts = list(self.part_rows(run).values())
-        known = [count for count in counts if count is not None]
-        return sum(known) if len(known) == len(counts) else None
+        return _sum(list(self.part_rows(run).values()))
 
     def evaluated(self, target: Target) -> int:
         """Rows that are scored, of all languages; the pool of a ranking too."""
@@ -200,9 +196,7 @@ class Estimate:
                 operations += self.operations(word, path.stem)
                 runs += 1
         if seconds and operations:
-            return Rate(
-                operations / seconds, f"measured in {runs} finished run{'s' if runs > 1 else ''}"
-            )
+            return Rate(operations / seconds, f"measured in {runs} finished run{'s' * (runs > 1)}")
         return Rate(FLOPS, "assumed: an A100 at 35 % of its bf16 peak")
 
     def hours(self, word: str, keys: list[str]) -> float:
@@ -240,6 +234,11 @@ class Estimate:
             "data": float(ROW_BYTES * (2 * rows + chosen)),
             "one running training": float(STATE_COPIES * WEIGHT_BYTES * weights),
         }
+
+
+def _sum(counts: list[int | None]) -> int | None:
+    """The sum of counts; None where one is not known."""
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def _length(kind: str, longest: int) -> float:

@@ -7,7 +7,7 @@ network.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,22 +28,30 @@ class Obstacle:
 
 def obstacles(loaded: Params) -> list[Obstacle]:
     """All that is known to stand in the way; [] where every stage can start."""
-    found = [
-        Obstacle(what, *_parted(f"left out of the study: {why}"))
-        for what, why in loaded.left_out.items()
-    ]
+    found = []
+    for what, why in loaded.left_out.items():
+        found += _found(what, [f"left out of the study: {why}"])
     for key, spec in loaded.fetch.items():
         users = [one.task for one in loaded.prepare.values() if Path(one.fetched).name == key]
         what = " ".join(dict.fromkeys(users)) or spec.dataset
-        found += [Obstacle(what, *_parted(why)) for why in _of_data(spec, what)]
-    found += [Obstacle("the model", *_parted(why)) for why in _of_model(loaded)]
-    return found
+        found += _found(what, _of_data(spec, what))
+    return found + _found("the model", _of_model(loaded))
 
 
-def _parted(text: str) -> tuple[str, str]:
-    """A message as (what is wrong, mend)."""
-    why, _, mend = text.partition(" Mend: ")
-    return why.removesuffix("."), mend
+def _found(what: str, reasons: Iterable[str]) -> list[Obstacle]:
+    """Obstacles of messages, the one of an error among them."""
+    texts: list[str] = []
+    try:
+        texts += reasons
+    except UserError as error:
+        texts.append(str(error))
+    parts = (text.partition(" Mend: ") for text in texts)
+    return [Obstacle(what, why.removesuffix("."), mend) for why, _, mend in parts]
+
+
+def _first(names: list[str]) -> str:
+    """The first name, and how many more there are."""
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def _of_data(spec: Fetch, users: str) -> Iterator[str]:
@@ -53,17 +61,13 @@ def _of_data(spec: Fetch, users: str) -> Iterator[str]:
             yield f"{spec.dataset} is not pinned. Mend: `xstilts pin {users}`"
         loose = [url for url, sha256 in spec.urls.items() if sha256 is None]
         if loose:
-            more = f" and {len(loose) - 1} more" if len(loose) > 1 else ""
-            yield f"{loose[0]}{more}: no sha256 is known. Mend: `xstilts pin {users}`"
+            yield f"{_first(loose)}: no sha256 is known. Mend: `xstilts pin {users}`"
     elif spec.source == "folder" and spec.place:
         name = spec.place.removeprefix("$")
         if not Path(os.environ.get(name, "")).is_dir() or not os.environ.get(name):
             yield f"{spec.place} names no folder. Mend: export {name}=<folder of {spec.dataset}>"
     elif spec.source.startswith(MIRROR):
-        try:
-            yield from _of_mirror(spec, mirror.expand(spec.source.removeprefix(MIRROR)))
-        except UserError as error:
-            yield str(error)
+        yield from _of_mirror(spec, mirror.expand(spec.source.removeprefix(MIRROR)))
 
 
 def _of_mirror(spec: Fetch, root: Path) -> Iterator[str]:
@@ -80,8 +84,7 @@ def _of_mirror(spec: Fetch, root: Path) -> Iterator[str]:
                 card.resolve(facts, present, config, split, f"{spec.dataset} in the mirror")
     absent = [url for url in spec.urls if not (root / url_path(url)).is_file()]
     if absent:
-        more = f" and {len(absent) - 1} more" if len(absent) > 1 else ""
-        yield f"the mirror lacks {absent[0]}{more}. {mend}"
+        yield f"the mirror lacks {_first(absent)}. {mend}"
 
 
 def _of_model(loaded: Params) -> Iterator[str]:
@@ -92,10 +95,6 @@ def _of_model(loaded: Params) -> Iterator[str]:
     if spec.source == "hub" and spec.revision is None:
         yield f"{spec.model} is not pinned. Mend: `xstilts pin {spec.model}`"
     if spec.source.startswith(MIRROR):
-        try:
-            if not (
-                mirror.expand(spec.source.removeprefix(MIRROR)) / "models" / spec.model
-            ).is_dir():
-                yield f"the mirror has no models/{spec.model}. Mend: copy it there, or use hub"
-        except UserError as error:
-            yield str(error)
+        root = mirror.expand(spec.source.removeprefix(MIRROR))
+        if not (root / "models" / spec.model).is_dir():
+            yield f"the mirror has no models/{spec.model}. Mend: copy it there, or use hub"

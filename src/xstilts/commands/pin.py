@@ -17,6 +17,7 @@ from typing import Any, Literal
 import yaml
 
 from xstilts import tasks
+from xstilts.commands.use import compiled
 from xstilts.core import design, files, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
@@ -49,7 +50,10 @@ def pin_all(names: list[str]) -> None:
         UserError: an unknown name, no network, no such data set, model or file.
     """
     known = pins.load()
-    wanted = [job for name in names for job in jobs_of(name)] if names else _new(known)
+    wanted = [job for name in names for job in jobs_of(name)]
+    if not names:
+        lacks = missing(_in_use())
+        wanted = [job for job in lacks if job.name not in getattr(known, job.section)]
     failed: list[UserError] = []
     for job in dict.fromkeys(wanted):
         try:
@@ -58,7 +62,9 @@ def pin_all(names: list[str]) -> None:
             failed.append(error)
             print(f"not pinned  {job.name}")
             continue
-        known = _with(known, job, found)
+        value = known.model_dump()
+        value[job.section][job.name] = found
+        known = Pins.model_validate(value)
         files.write_bytes(paths.PINS, text(known).encode())
         print(f"pinned      {job.name}  {found.get('revision') or found['sha256']}")
     if failed:
@@ -71,10 +77,10 @@ def pin_all(names: list[str]) -> None:
         print(f"Next: `xstilts study use {design.in_use().study}` takes {paths.PINS} over")
 
 
-def _new(known: Pins) -> list[Job]:
-    """What the study in use lacks, and pins.yaml too."""
-    lacks = missing(design.load())
-    return [job for job in lacks if job.name not in getattr(known, job.section)]
+def _in_use() -> Params:
+    """The study in use as its files say now: a pin that was just found makes its design old."""
+    used = design.in_use()
+    return Params.model_validate(compiled(used.study, used.settings))
 
 
 def missing(loaded: Params) -> list[Job]:
@@ -216,13 +222,6 @@ def url(address: str) -> dict[str, Any]:
 
 
 RESOLVERS = {"datasets": dataset, "models": model, "urls": url}
-
-
-def _with(known: Pins, job: Job, found: dict[str, Any]) -> Pins:
-    """The pins with one more, or with one replaced."""
-    value = known.model_dump()
-    value[job.section][job.name] = found
-    return Pins.model_validate(value)
 
 
 def text(known: Pins) -> str:

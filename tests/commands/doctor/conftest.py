@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from xstilts.commands.doctor.finding import Finding
-from xstilts.core import params
+from xstilts.core import design
 
 ENVIRONMENT = (
     *("MLFLOW_TRACKING_URI", "XSTILTS_TRACKING", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
@@ -53,7 +53,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         pretrain = SimpleNamespace(training=None, model=None, source="scratch")
         loaded = SimpleNamespace(study="s", **{**empty, "pretrain": pretrain, **given})
         Path("params.yaml").touch()
-        monkeypatch.setattr(params, "load", lambda: loaded)
+        monkeypatch.setattr(design, "load", lambda: loaded)
 
     return use
 

@@ -1,4 +1,6 @@
-"""What `xstilts doctor` looks at: each probe gives findings and changes nothing that lasts."""
+"""What `xstilts doctor` finds. A check is here if its failure stops or slows a study, spoils a
+result or leaks, and if the person can mend it; each changes nothing that lasts.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +8,29 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
-State = Literal["ok", "warning", "failed"]
-
 
 @dataclass(frozen=True)
 class Finding:
     """One line. `failed`: a study cannot run or be shared; `warning`: it can, but read this."""
 
-    name: str
-    state: State
+    state: Literal["ok", "warning", "failed"]
     text: str
     mend: str = ""
 
 
-def ok(name: str, text: str) -> Finding:
-    """All is well."""
-    return Finding(name, "ok", text)
+def ok(text: str) -> list[Finding]:
+    """All is well; a list, as all that a check returns, since it may find several things."""
+    return [Finding("ok", text)]
 
 
-def warning(name: str, text: str, mend: str) -> Finding:
+def warning(text: str, mend: str) -> list[Finding]:
     """A study runs, but something is not as it should be."""
-    return Finding(name, "warning", text, mend)
+    return [Finding("warning", text, mend)]
 
 
-def failed(name: str, text: str, mend: str) -> Finding:
+def failed(text: str, mend: str) -> list[Finding]:
     """A study cannot run, or not be shared."""
-    return Finding(name, "failed", text, mend)
+    return [Finding("failed", text, mend)]
 
 
 def few(names: list[str]) -> str:

@@ -39,29 +39,27 @@ SHARED = re.compile(
 
 def torch() -> list[Finding]:
     """Torch's build, and the GPUs that it and the driver see; none is fine."""
-    seen = provenance.hardware()
-    command = [sys.executable, "-c", TORCH]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", TORCH], capture_output=True, text=True, timeout=60, check=False
+    )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return [failed("torch", f"cannot be imported ({last[:200]})", "`make install`")]
-    found = json.loads(done.stdout.splitlines()[-1])
+        return failed(f"cannot be imported ({last[:200]})", "`make install`")
+    found, seen = json.loads(done.stdout.splitlines()[-1]), provenance.hardware()
     build = f"CUDA {found['cuda']}" if found["cuda"] else "CPU"
-    lines = [ok("torch", f"{found['version']}, {build} build; CPU kernels {found['cpu']}")]
-    gpus, driver = seen["gpus"], str(seen["driver"] or "")
-    if not gpus:
-        return [*lines, ok("GPU", "none: trainings run on the CPU")]
-    what = f"{len(gpus)} x {gpus[0]}, driver {driver}"
-    major = int(driver.partition(".")[0]) if driver.partition(".")[0].isdigit() else 0
+    text = f"{found['version']}, {build} build, {found['cpu']} kernels; "
+    if not seen["gpus"]:
+        return ok(f"{text}no GPU: trainings run on the CPU")
+    text += f"{len(seen['gpus'])} x {seen['gpus'][0]}, driver {seen['driver']}"
     if not found["cuda"]:
         mend = "pip install --require-hashes --no-deps -r docker/torch-cuda.lock"
-        return [*lines, warning("GPU", f"{what}; torch's CPU build does not use it", mend)]
-    if found["cuda"].startswith("13") and major < DRIVER:
-        return [*lines, failed("GPU", what, f"CUDA 13 needs driver {DRIVER} or later")]
+        return warning(f"{text}, which the CPU build does not use", mend)
+    major = str(seen["driver"]).partition(".")[0]
+    if found["cuda"].startswith("13") and not (major.isdigit() and int(major) >= DRIVER):
+        return failed(text, f"CUDA 13 needs driver {DRIVER} or later")
     if not found["gpus"]:
-        mend = "see CUDA_VISIBLE_DEVICES, and `nvidia-smi`"
-        return [*lines, failed("GPU", f"{what}; torch sees none", mend)]
-    return [*lines, ok("GPU", what)]
+        return failed(f"{text}; torch sees none", "see CUDA_VISIBLE_DEVICES, and `nvidia-smi`")
+    return ok(text)
 
 
 def _portable() -> bool:
@@ -79,16 +77,16 @@ def cpu() -> list[Finding]:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return [ok("CPU", text)]
+        return ok(text)
     levels = [name for name in ("avx2", "avx512f") if re.search(rf"\b{name}\b", flags)]
     vendor = re.search(r"^vendor_id\s*: (\S+)", flags, re.M)
     if levels and vendor and vendor[1] != "GenuineIntel" and not _portable():
         mend = "`portable: true` in machine.yaml, on all that are compared; trainings take 1.9x"
-        return [warning("CPU", f"{text}: MKL rounds otherwise than on Intel's CPUs", mend)]
+        return warning(f"{text}: MKL rounds otherwise than on Intel's CPUs", mend)
     if levels:
-        return [ok("CPU", f"{text}, {' '.join(levels)}")]
+        return ok(f"{text}, {' '.join(levels)}")
     mend = "compare by `xstilts verify --tolerance`: equal bytes are not to be expected"
-    return [warning("CPU", f"{text}, no AVX2, with which the kit computes elsewhere", mend)]
+    return warning(f"{text}, no AVX2, with which the kit computes elsewhere", mend)
 
 
 def settings() -> list[Finding]:
@@ -98,10 +96,10 @@ def settings() -> list[Finding]:
         wrong = list(_unfit(design.load(), machine)) if paths.PARAMS.exists() else []
     except UserError as error:
         why, _, mend = str(error).partition(" Mend: ")
-        return [failed("machine.yaml", why, mend)]
+        return failed(why, mend)
     if wrong:
         mend = "change `processes` in machine.yaml, or the study's `batch`"
-        return [failed("machine.yaml", few(wrong), mend)]
+        return failed(few(wrong), mend)
     text = (
         f"{machine.processes} processes x {machine.threads} threads, "
         f"ZeRO {machine.zero}, micro-batch {machine.micro_batch}, device {machine.device}"
@@ -109,9 +107,9 @@ def settings() -> list[Finding]:
     cores = provenance.hardware()["cores"]
     if machine.device != "cuda" and machine.processes * machine.threads > cores:
         mend = f"give no more threads than the {cores} cores; equal bits need equal threads"
-        return [warning("machine.yaml", text, mend)]
+        return warning(text, mend)
     where = "" if paths.MACHINE.exists() else " (defaults: there is no machine.yaml)"
-    return [ok("machine.yaml", text + where)]
+    return ok(text + where)
 
 
 def _unfit(loaded: Params, machine: Machine) -> Iterator[str]:
@@ -132,18 +130,16 @@ def disk() -> list[Finding]:
     free = shutil.disk_usage(".").free
     text = f"{free / GB:.1f} GB free"
     if not paths.PARAMS.exists():
-        return [ok("disk", text)]
+        return ok(text)
     need = sum(Estimate(design.load()).disk().values())
     left = max(0.0, need - sum(map(_used, ("data", "models", "results"))))
     text += f"; the study needs about {left / GB:.1f} GB more, with DVC's copies up to twice that"
     if free < left:
-        return [
-            failed("disk", text, "free some, or move the project; `xstilts plan` says for what")
-        ]
+        return failed(text, "free some, or move the project; `xstilts plan` says for what")
     if free < 2 * left:
         mend = "free some, or let DVC link: dvc config cache.type reflink,hardlink,copy"
-        return [warning("disk", text, mend)]
-    return [ok("disk", text)]
+        return warning(text, mend)
+    return ok(text)
 
 
 def _used(folder: str) -> int:
@@ -160,7 +156,7 @@ def _used(folder: str) -> int:
 
 def file_system() -> list[Finding]:
     """Whether SQLite, which MLflow and DVC use, can lock files where the project is."""
-    kind = _mounted(Path.cwd())
+    kind = _kind()
     mend = (
         "keep the project on a local disk, or set MLFLOW_TRACKING_URI to a server and "
         "DVC_SITE_CACHE_DIR to a local folder"
@@ -168,28 +164,20 @@ def file_system() -> list[Finding]:
     try:
         with tempfile.TemporaryDirectory(dir=".", prefix=".xstilts-doctor-") as folder:
             database = sqlite3.connect(Path(folder) / "lock.db", timeout=1)
-            database.execute("CREATE TABLE t (x)")
-            database.execute("BEGIN EXCLUSIVE")
-            database.rollback()
+            database.execute("CREATE TABLE t (x)")  # takes and leaves an exclusive lock
             database.close()
     except (OSError, sqlite3.Error) as error:
-        return [failed("file system", f"{kind}: SQLite fails here ({error})", mend)]
+        return failed(f"{kind}: SQLite fails here ({error})", mend)
     if SHARED.search(kind):
-        return [warning("file system", f"{kind}: SQLite is not safe on shared storage", mend)]
-    return [ok("file system", f"{kind}: SQLite can lock files")]
+        return warning(f"{kind}: SQLite is not safe on shared storage", mend)
+    return ok(f"{kind}: SQLite can lock files")
 
 
-def _mounted(place: Path, table: Path = Path("/proc/mounts")) -> str:
-    """The type of the file system that holds a place; `unknown` where the kernel does not say."""
+def _kind() -> str:
+    """The type of the file system here, as the kernel calls it."""
     try:
-        lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "unknown"
-    best, kind = "", "unknown"
-    for fields in (line.split() for line in lines):
-        if len(fields) < 3:
-            continue
-        point = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), fields[1])
-        if place.is_relative_to(point) and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind
+        command = ["df", "--output=fstype", "."]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown type"
+    return done.stdout.split()[-1]

@@ -1,36 +1,34 @@
-"""A finished study as `xstilts verify` reads it: in this workspace, a git revision, or a folder.
+"""A finished study as `xstilts verify` reads it: in this workspace, another folder, or a commit.
 
-Of a revision, dvc.lock, metrics and provenance are in git; its score rows are a DVC output, which
+Of a commit, dvc.lock, metrics and provenance are in git; its score rows are a DVC output, which
 comes from DVC's cache or remote where it is at hand.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
-import subprocess
-import sys
-import tarfile
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from fsspec import AbstractFileSystem
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from xstilts.core import paths
 from xstilts.core.errors import UserError
 
 LOCK = "dvc.lock"
-CODE = "src/"  # deps below it are code, the others data
+CODE, DESIGN = "code/", "design/"  # deps below these are code and params, the others data
 PULL_SECONDS = 120  # for one file of a remote
-# A process of its own, as a remote that does not answer can be given up on only from outside.
-PULL = (
-    "import sys, dvc.api;"
-    "sys.stdout.buffer.write(dvc.api.read(sys.argv[1], rev=sys.argv[2], mode='rb'))"
-)
 Scores = dict[tuple[str, ...], tuple[float, int]]  # (run, target, language, metric) -> value, n
 
 
@@ -44,73 +42,47 @@ class Stage:
     outs: Mapping[str, str]
 
 
-class Place(Protocol):
-    """Where a finished study lies."""
+@dataclass(frozen=True)
+class Place:
+    """Where a finished study lies.
 
-    @property
-    def label(self) -> str:
-        """What a person calls it."""
+    Attributes:
+        label: what a person calls it.
+        files: a disk, or what git holds at a commit.
+        outputs: the same disk, or git and DVC at that commit; it opens `dvc.yaml`, which takes
+            seconds in a large study.
+    """
+
+    label: str
+    files: AbstractFileSystem
+    outputs: AbstractFileSystem
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes; None where there is none."""
+        return self.files.cat_file(name) if self.files.isfile(name) else None
 
-    def below(self, folder: str) -> dict[str, bytes]:
-        """All JSON files below a folder."""
+    def find(self, folder: str, ending: str) -> list[str]:
+        """Names of the files below a folder that end so."""
+        return [name for name in self.files.find(folder) if name.endswith(ending)]
 
     def output(self, name: str) -> bytes | None:
-        """A file inside a DVC output; None where it is not at hand."""
+        """A file inside a DVC output; None where it is not at hand, or its remote is silent."""
+        found: list[bytes] = []
+
+        def read() -> None:
+            with suppress(Exception):  # the errors of every kind of remote
+                found.append(self.outputs.cat_file(name))
+
+        thread = threading.Thread(target=read, daemon=True)  # so that it can be given up on
+        thread.start()
+        thread.join(PULL_SECONDS)
+        return found[0] if found else None
 
 
-@dataclass(frozen=True)
-class Folder:
+def folder(root: Path, label: str) -> Place:
     """A project folder: this workspace, or another one."""
-
-    root: Path
-    label: str
-
-    def read(self, name: str) -> bytes | None:
-        """See `Place`."""
-        path = self.root / name
-        return path.read_bytes() if path.is_file() else None
-
-    def below(self, folder: str) -> dict[str, bytes]:
-        """See `Place`."""
-        found = sorted((self.root / folder).rglob("*.json"))
-        return {str(path.relative_to(self.root)): path.read_bytes() for path in found}
-
-    def output(self, name: str) -> bytes | None:
-        """See `Place`."""
-        return self.read(name)
-
-
-@dataclass(frozen=True)
-class Revision:
-    """A commit of this repository."""
-
-    commit: str
-    label: str
-
-    def read(self, name: str) -> bytes | None:
-        """See `Place`."""
-        return _git("show", f"{self.commit}:./{name}")
-
-    def below(self, folder: str) -> dict[str, bytes]:
-        """See `Place`; one call, as a study has hundreds of provenance files."""
-        packed = _git("archive", "--format=tar", self.commit, "--", folder)
-        if packed is None:
-            return {}
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            named = [one for one in tar if one.isfile() and one.name.endswith(".json")]
-            return {one.name: tar.extractfile(one).read() for one in named}  # type: ignore[union-attr]
-
-    def output(self, name: str) -> bytes | None:
-        """See `Place`; from DVC's cache, or the one file from its remote."""
-        command = [sys.executable, "-c", PULL, name, self.commit]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=PULL_SECONDS, check=False)
-        except subprocess.TimeoutExpired:
-            return None
-        return done.stdout if done.returncode == 0 else None
+    files = DirFileSystem(str(root.resolve()), LocalFileSystem())
+    return Place(label, files, files)
 
 
 def find(reference: str) -> Place:
@@ -119,44 +91,36 @@ def find(reference: str) -> Place:
     Raises:
         UserError: it is neither a folder with a dvc.lock nor a commit.
     """
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
     root = Path(reference).expanduser()
     if (root / LOCK).is_file():
-        return Folder(root, str(root))
-    found = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-    if found is None:
+        return folder(root, str(root))
+    outputs = DVCFileSystem(rev=f"{reference}^{{commit}}", subrepos=True)
+    try:
+        commit = outputs.repo.get_rev()
+    except DvcException as error:
         raise UserError(
             f"{reference} is neither a git revision of this repository nor a folder with a "
             f"{LOCK}. Mend: name a commit, a branch or tag (git fetch first), or such a folder"
-        )
-    commit = found.decode().strip()
-    return Revision(
-        commit, reference if commit.startswith(reference) else f"{reference} ({commit[:8]})"
-    )
+        ) from error
+    label = reference if commit.startswith(reference) else f"{reference} ({commit[:8]})"
+    below = Path.cwd().relative_to(outputs.repo.scm.root_dir)  # a project inside a repository
+    return Place(label, *(DirFileSystem(below, one) for one in (outputs.repo.fs.fs, outputs)))
 
 
 def stages(place: Place, study: str) -> dict[str, Stage]:
-    """Stages of a study in a dvc.lock, by name, in its order.
+    """Stages of a study in its dvc.lock files, by name (transfer@demo/none-s1), in their order.
 
     Raises:
-        UserError: there is no readable dvc.lock, or it holds no run of the study.
+        UserError: there is no readable dvc.lock, or none holds a run of the study.
     """
-    text = place.read(LOCK)
-    if text is None:
-        raise UserError(
-            f"{place.label} has no {LOCK}, so no study was finished there. "
-            "Mend: run `dvc repro`, or name another reference"
-        )
-    try:
-        content = yaml.load(text, Loader=yaml.CSafeLoader)
-        entries = {name: (_stage(one), _study(one)) for name, one in content["stages"].items()}
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{LOCK} of {place.label} cannot be read ({type(error).__name__}). "
-            "Mend: restore it with git, as after a merge conflict"
-        ) from error
-    found = {name: stage for name, (stage, whose) in entries.items() if whose == study}
+    names = [LOCK, *place.find(f"{paths.PIPELINES}/{study}", LOCK)]
+    entries = {name: entry for lock in names for name, entry in _entries(place, lock).items()}
+    found = {name: _stage(place, entry) for name, entry in entries.items() if _study(name) == study}
     if not found:
-        others = ", ".join(sorted({whose for _, whose in entries.values()})) or "none"
+        others = ", ".join(sorted({_study(name) for name in entries} - {""})) or "none"
         raise UserError(
             f"{place.label} holds no run of the study {study} (its {LOCK} has: {others}). "
             "Mend: `xstilts study use NAME` for one that it has, or name another reference"
@@ -164,18 +128,54 @@ def stages(place: Place, study: str) -> dict[str, Stage]:
     return found
 
 
-def _study(entry: dict[str, Any]) -> str:
-    return str(entry.get("params", {}).get(str(paths.PARAMS), {}).get("study", ""))
+def _entries(place: Place, lock: str) -> dict[str, Any]:
+    """What one dvc.lock holds, by the names of stages."""
+    text = place.read(lock)
+    if text is None:
+        raise UserError(
+            f"{place.label} has no {lock}, so no study was finished there. "
+            "Mend: run `dvc repro`, or name another reference"
+        )
+    try:
+        content = yaml.load(text, Loader=yaml.CSafeLoader)
+        return {name: {**entry} for name, entry in content["stages"].items()}
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{lock} of {place.label} cannot be read ({type(error).__name__}). "
+            "Mend: restore it with git, as after a merge conflict"
+        ) from error
 
 
-def _stage(entry: dict[str, Any]) -> Stage:
+def _study(name: str) -> str:
+    """Whose a stage is: transfer@demo/none-s1 -> demo."""
+    return name.partition("@")[2].partition("/")[0]
+
+
+def _stage(place: Place, entry: dict[str, Any]) -> Stage:
     deps = {one["path"]: _hash(one) for one in entry.get("deps", ())}
+    found: dict[str, dict[str, str]] = {CODE: {}, DESIGN: {}, "": {}}
+    for path, value in deps.items():
+        kind = next(kind for kind in found if path.startswith(kind))
+        found[kind] |= _told(place, path, value) if kind else {path: value}
     return Stage(
-        params=flat(entry.get("params", {}).get(str(paths.PARAMS), {})),
-        data={path: value for path, value in deps.items() if not path.startswith(CODE)},
-        code={path: value for path, value in deps.items() if path.startswith(CODE)},
+        params=found[DESIGN],
+        data=found[""],
+        code=found[CODE],
         outs={one["path"]: _hash(one) for one in entry.get("outs", ())},
     )
+
+
+def _told(place: Place, path: str, value: str) -> dict[str, str]:
+    """What a small file of params, or of hashes of modules, says line by line.
+
+    Its hash alone, where the file is no longer the one that the stage has read.
+    """
+    content = place.read(path)
+    if content is None or hashlib.md5(content, usedforsecurity=False).hexdigest() != value:
+        return {path: value}
+    if path.startswith(DESIGN):
+        return flat(json.loads(content))
+    return dict(line.split() for line in content.decode().splitlines())
 
 
 def _hash(entry: dict[str, Any]) -> str:
@@ -221,9 +221,9 @@ def metrics(place: Place, study: str) -> Scores | None:
 def environment(place: Place, study: str) -> dict[str, str]:
     """Hardware, versions and settings of a study's stages; several values are joined by ` | `."""
     found: dict[str, set[str]] = {}
-    for content in place.below(f"provenance/{study}").values():
+    for name in place.find(f"provenance/{study}", ".json"):
         try:
-            origin = json.loads(content)
+            origin = json.loads(place.read(name) or b"")
             parts = {name: origin.get(name) for name in ("hardware", "software", "bits", "machine")}
             parts |= {
                 "commit": (origin.get("git") or {}).get("commit"),
@@ -235,12 +235,3 @@ def environment(place: Place, study: str) -> dict[str, str]:
         for name, value in flat(known).items():
             found.setdefault(name, set()).add(value)
     return {name: " | ".join(sorted(values)) for name, values in found.items()}
-
-
-def _git(*command: str) -> bytes | None:
-    """Standard output of git; None where it fails or is not there."""
-    try:
-        done = subprocess.run(["git", *command], capture_output=True, check=False)
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None

@@ -27,9 +27,8 @@ from xstilts.commands.verify.compare import (
     compare_stages,
     judge,
 )
-from xstilts.core import flow, paths
+from xstilts.core import design, flow
 from xstilts.core.errors import UserError
-from xstilts.core.strict import load_yaml
 
 CACHE = "not in cache"
 SHOWN = 10  # lines of a table
@@ -50,8 +49,8 @@ def show_verdict(reference: str, tolerance: float) -> None:
     """
     if tolerance < 0:
         raise UserError(f"--tolerance {tolerance} is negative. Mend: give points, e.g. 0.5")
-    study = str(load_yaml(paths.PARAMS, "compile it with `xstilts study use NAME`")["study"])
-    here = finished.Folder(Path(), "this workspace")
+    study = design.in_use().study
+    here = finished.folder(Path(), "this workspace")
     place = finished.find(reference)
     mine = finished.stages(here, study)
     theirs = finished.stages(place, study)
