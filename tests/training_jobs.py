@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from xstilts import kinds
 from xstilts.core.machine import Machine
 from xstilts.core.params import Adapter, Architecture, Mixing, Training
 from xstilts.core.progress import Observe
+from xstilts.kinds import modules
 from xstilts.model import adapters, checkpoint, heads
 from xstilts.training import launch, loop
 
@@ -53,7 +53,7 @@ def classified() -> loop.Lesson:
     features = [
         {"ids": [ids], "row": row, "label": ids[1] % 2} for row, ids in enumerate(sequences(0))
     ]
-    return loop.Lesson("parity", kinds.get("classification"), features)
+    return loop.Lesson("parity", modules.get("classification"), features)
 
 
 def tagged() -> loop.Lesson:
@@ -67,7 +67,7 @@ def tagged() -> loop.Lesson:
         }
         for row, ids in enumerate(sequences(1, 12))
     ]
-    return loop.Lesson("tags", kinds.get("tagging"), features)
+    return loop.Lesson("tags", modules.get("tagging"), features)
 
 
 def masked() -> loop.Lesson:
@@ -76,7 +76,7 @@ def masked() -> loop.Lesson:
         {"ids": [ids], "row": row, "free": np.arange(1, len(ids) - 1)}
         for row, ids in enumerate(sequences(2, 15))
     ]
-    return loop.Lesson("text", kinds.get("mlm"), features, share=0.25)
+    return loop.Lesson("text", modules.get("mlm"), features, share=0.25)
 
 
 def a_job(job: str = "single", **changes: Any) -> loop.Job:
@@ -86,9 +86,9 @@ def a_job(job: str = "single", **changes: Any) -> loop.Job:
     lessons = [classified(), tagged(), masked()] if job == "mix" else [classified()]
     torch.manual_seed(0)
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, settings.dropout)
-    made = [kinds.get("classification").head(16, ["a", "b"], settings.dropout)]
+    made = [modules.get("classification").head(16, ["a", "b"], settings.dropout)]
     if job == "mix":
-        made.append(kinds.get("tagging").head(16, ["a", "b", "c"], settings.dropout))
+        made.append(modules.get("tagging").head(16, ["a", "b", "c"], settings.dropout))
         made.append(checkpoint.language_head(whole))
     fused = {"attention": [0], "mix": [0, 1]}.get(job, [])
     net = heads.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})

@@ -15,9 +15,9 @@ import torch
 from xstilts.core import files, paths
 from xstilts.core.params import Architecture, Before, Params, Target, Training, Transfer
 from xstilts.core.progress import Observe
+from xstilts.kinds.spec import KINDS
 from xstilts.model.checkpoint import small_xlmr
 from xstilts.model.tokenizer import load
-from xstilts.rows import schema
 from xstilts.stages import transfer
 
 STUDY, RUN = "tiny", "none-s1"
@@ -100,7 +100,7 @@ def candidate_rows(language: str, seed: int, count: int = 8) -> Rows:
 
 def write(path: Path, kind: str, some: Rows) -> None:
     """A prepared file."""
-    files.write_parquet(path, pa.Table.from_pylist(some, schema=schema.SCHEMAS[kind]))
+    files.write_parquet(path, pa.Table.from_pylist(some, schema=KINDS[kind].schema))
 
 
 def target(kind: str, **changes: Any) -> Target:

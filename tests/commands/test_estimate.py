@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from xstilts.commands import estimate
-from xstilts.commands.estimate import BOTH, FLOPS, TOKENS, Estimate
+from xstilts.commands.estimate import BOTH, FLOPS, Estimate
 from xstilts.core.params import Params
+from xstilts.kinds.spec import KINDS
 from xstilts.model.published import ENCODERS
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import Study
@@ -41,7 +42,7 @@ def test_hours_are_epochs_times_rows_times_tokens(on_hub: Hub) -> None:
     one, two, whole, *stepped = [
         found.operations("intermediate", run) for run in found.loaded.intermediate
     ]
-    assert one == BOTH * WEIGHTS * TOKENS["classification"] * 2 * 1000
+    assert one == BOTH * WEIGHTS * KINDS["classification"].tokens * 2 * 1000
     assert two == 2 * one
     assert whole == pytest.approx(one * 363.846)  # QQP's published rows
     assert stepped == [1.5 * one] * 3  # 300 updates of 10
@@ -63,7 +64,7 @@ def test_a_mix_costs_what_its_parts_cost(on_hub: Hub) -> None:
     text = {"rows": 50, "share": 0.5, "corpora": [{"task": "wikipedia", "languages": ["de"]}]}
     capped = {**mix, "variant": "cap", "mixing": {"cap": 500}}
     found = planned(on_hub(), mix, capped, {**mix, "mlm": text})
-    both = TOKENS["classification"] + TOKENS["multiple_choice"]
+    both = KINDS["classification"].tokens + KINDS["multiple_choice"].tokens
     plain, half, mlm = [
         found.operations("intermediate", run) / (BOTH * WEIGHTS)
         for run in found.loaded.intermediate
@@ -115,8 +116,8 @@ def test_what_nobody_has_counted_is_named(on_hub: Hub) -> None:
 def test_a_target_costs_its_training_and_the_reading_of_what_is_scored(on_hub: Hub) -> None:
     """XNLI: MultiNLI's rows twice, then 15 languages once."""
     found = planned(on_hub())
-    trained = BOTH * 2 * 392_702 * TOKENS["classification"]
-    scored = estimate.FORWARD * 15 * 5_010 * TOKENS["classification"]
+    trained = BOTH * 2 * 392_702 * KINDS["classification"].tokens
+    scored = estimate.FORWARD * 15 * 5_010 * KINDS["classification"].tokens
     assert found.operations("transfer", "none-s1") == (trained + scored) * WEIGHTS
 
 

@@ -8,11 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from xstilts import kinds
 from xstilts.core.params import Training
+from xstilts.kinds import modules
 from xstilts.model.checkpoint import language_head
 from xstilts.model.heads import WithHeads
-from xstilts.tasks import TASKS
 from xstilts.training import batches
 
 HIDDEN = 16
@@ -68,7 +67,7 @@ def test_the_loss_of_a_batch_is_the_sum_of_the_losses_of_its_rows(
     name: str, tokenizer: Any
 ) -> None:
     """Micro-batches are cut by length and machine: what is learnt may not depend on that."""
-    kind = kinds.get(name)
+    kind = modules.get(name)
     features = kind.encode(ROWS[name], tokenizer, 40, 8)
     if name == "mlm":
         asked = Training(steps=1, batch=8, learning_rate=1e-5)
@@ -86,12 +85,3 @@ def test_the_loss_of_a_batch_is_the_sum_of_the_losses_of_its_rows(
     assert together == pytest.approx(sum(apart), rel=1e-4)
     assert len({round(value, 6) for value in apart}) > 1
     assert loss(features[::-1]) == pytest.approx(together, rel=1e-4)
-
-
-def test_every_kind_of_every_task_can_be_had() -> None:
-    """A task whose kind is misspelled fails here, not after its data is fetched."""
-    for task in TASKS.values():
-        kind = kinds.get(task.kind)
-        assert callable(kind.texts)
-        if task.kind not in ("mlm", "retrieval", "mining", "ranking"):
-            assert all(callable(getattr(kind, name)) for name in ("head", "decode", "shuffle"))

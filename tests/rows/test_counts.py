@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from xstilts import tasks
+from xstilts.kinds.spec import KINDS
 from xstilts.rows import counts, leaks, read
 from xstilts.rows.counts import describe
 
@@ -61,7 +62,7 @@ def test_broken_characters_have_a_hash() -> None:
 
 def test_rows_are_found_among_a_tasks_training_rows() -> None:
     """Exact, normalised, and by the first text alone, each at least as often as the one before."""
-    seen = counts.OwnRows()
+    seen = counts.OwnRows(KINDS["classification"])
     seen.add([{"text_a": "The door.", "text_b": "It."}, {"text_a": "...", "text_b": "It."}])
     rows = [
         {"text_a": "The door.", "text_b": "It."},

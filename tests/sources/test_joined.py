@@ -10,7 +10,8 @@ import pytest
 
 from xstilts import tasks
 from xstilts.core.errors import UserError
-from xstilts.rows import read, schema
+from xstilts.kinds.spec import KINDS
+from xstilts.rows import read
 from xstilts.rows.read import read_split
 from xstilts.sources import joined
 from xstilts.sources.places import url_path
@@ -46,7 +47,7 @@ def test_both_sides_of_bucc_with_their_pairs(tmp_path: Path) -> None:
         ("en-2", "english", "The heron sleeps.", ["de-1"]),
     ]
     assert read.dropped == 1
-    assert read.table("mining").schema.equals(schema.SCHEMAS["mining"])
+    assert read.table("mining").schema.equals(KINDS["mining"].schema)
 
 
 @pytest.mark.parametrize(

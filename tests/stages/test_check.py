@@ -14,7 +14,8 @@ from xstilts.core import params as parameters
 from xstilts.core.errors import UserError
 from xstilts.core.files import write_parquet
 from xstilts.core.progress import Observe
-from xstilts.rows import leaks, schema
+from xstilts.kinds.spec import KINDS
+from xstilts.rows import leaks
 from xstilts.rows.read import read_split
 from xstilts.stages import check
 
@@ -39,7 +40,7 @@ def rows(name: str, pairs: list[tuple[str, str]]) -> str:
         {"id": f"{path.parent.name}-{i}", "text_a": a, "text_b": b, "label": 0}
         for i, (a, b) in enumerate(pairs)
     ]
-    write_parquet(path, pa.Table.from_pylist(made, schema=schema.SCHEMAS["classification"]))
+    write_parquet(path, pa.Table.from_pylist(made, schema=KINDS["classification"].schema))
     return str(path)
 
 

@@ -16,8 +16,8 @@ from xstilts.core.errors import UserError
 from xstilts.core.files import write_parquet
 from xstilts.core.params import Intermediate
 from xstilts.core.progress import Observe
+from xstilts.kinds.spec import KINDS
 from xstilts.model import checkpoint
-from xstilts.rows import schema
 from xstilts.stages import intermediate
 
 QUIET = Observe(quiet=True)
@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoders.checkpoint("xlm-roberta", BASE)
     for kind, rows in ROWS.items():
         write_parquet(
-            Path(f"{kind}.parquet"), pa.Table.from_pylist(rows, schema=schema.SCHEMAS[kind])
+            Path(f"{kind}.parquet"), pa.Table.from_pylist(rows, schema=KINDS[kind].schema)
         )
 
 
@@ -165,7 +165,7 @@ def test_a_sweep_tells_what_it_tried() -> None:
     """So that a reader of the record sees how the rate was chosen."""
     write_parquet(
         Path("v.parquet"),
-        pa.Table.from_pylist(ROWS["classification"][:4], schema=schema.SCHEMAS["classification"]),
+        pa.Table.from_pylist(ROWS["classification"][:4], schema=KINDS["classification"].schema),
     )
     done = run(part("classification", validation="v.parquet"), sweep=[0.01, 0.001])
     metrics = done["metrics"]

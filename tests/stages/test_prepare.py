@@ -15,7 +15,7 @@ from xstilts.core import params as parameters
 from xstilts.core.errors import UserError
 from xstilts.core.files import read_parquet, sha256_file
 from xstilts.core.progress import Observe
-from xstilts.rows import schema
+from xstilts.kinds.spec import KINDS
 from xstilts.sources import manifest
 from xstilts.stages import prepare
 
@@ -77,7 +77,7 @@ def test_rows_come_in_the_kinds_schema_and_are_counted() -> None:
     fetched("mnli", train=[*NLI, {**NLI[0], "label": -1, "idx": 3}], validation_matched=NLI[:1])
     made = run("mnli", train=["en"], validation=["en"])
     table = read_parquet(Path("out/mnli/en.train.parquet"))
-    assert table.schema.equals(schema.SCHEMAS["classification"])
+    assert table.schema.equals(KINDS["classification"].schema)
     assert table["label"].to_pylist() == [0, 1, 2]
     counts = statistics("mnli")["splits"]["train"]["en"]
     assert counts["labels"] == {"entailment": 1, "neutral": 1, "contradiction": 1}
@@ -244,7 +244,7 @@ def test_candidates_are_prepared_beside_their_queries() -> None:
     run("mewsli_x", train=["en"], test=["ar"], candidates=["mul"])
     for name in ("en.train", "ar.test", "mul.candidates"):
         table = read_parquet(Path(f"out/mewsli_x/{name}.parquet"))
-        assert (table.num_rows, table.schema) == (1, schema.SCHEMAS["ranking"])
+        assert (table.num_rows, table.schema) == (1, KINDS["ranking"].schema)
     assert set(statistics("mewsli_x")["leaks"]) == {"test"}
 
 

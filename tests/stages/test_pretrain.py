@@ -14,8 +14,8 @@ from xstilts.core.errors import UserError
 from xstilts.core.files import write_parquet
 from xstilts.core.params import Pretrain
 from xstilts.core.progress import Observe
+from xstilts.kinds.spec import KINDS
 from xstilts.model import checkpoint, tokenizer
-from xstilts.rows import schema
 from xstilts.sources import obtain
 from xstilts.stages import pretrain
 
@@ -125,7 +125,7 @@ def test_a_small_model_is_trained_from_scratch() -> None:
     ]
     write_parquet(
         paths.rows(Path("text"), "mul", "train"),
-        pa.Table.from_pylist(rows, schema=schema.SCHEMAS["mlm"]),
+        pa.Table.from_pylist(rows, schema=KINDS["mlm"].schema),
     )
     shape = {"vocabulary": 40, "layers": 1, "hidden": 16, "heads": 2, "feed_forward": 16}
     spec = Pretrain.model_validate(

@@ -108,7 +108,7 @@ def test_page_is_well_formed(made: Params) -> None:
     for link in parsed.links:
         if link.startswith("#"):
             assert link[1:] in parsed.ids
-        elif "//" not in link and not link.startswith("../provenance/fake/runs.html"):
+        elif "//" not in link and not link.startswith("../../provenance/fake/runs.html"):
             assert (REPORT / link).is_file()
 
 
@@ -136,7 +136,7 @@ def test_every_run_is_listed_with_its_hashes(made: Params) -> None:
     text, parsed = page()
     for run in made.transfer:
         assert run in parsed.ids
-        assert f"../provenance/fake/runs.html#{run}" in parsed.links
+        assert f"../../provenance/fake/runs.html#{run}" in parsed.links
         assert sha256_file(Path(f"results/transfer/fake/{run}/scores.json")) in text
 
 

@@ -12,8 +12,8 @@ from xstilts import pipeline, tasks
 from xstilts.commands import graph, use
 from xstilts.core import design, paths, strict
 from xstilts.core.params import Params
+from xstilts.kinds.spec import KINDS
 from xstilts.study.compiler import compile_study
-from xstilts.study.intermediate import UNTAUGHT
 from xstilts.study.schema import Study
 
 New = Callable[[], dict[str, Any]]
@@ -97,7 +97,7 @@ def test_the_parts_of_a_study_fit_for_each_task_of_the_hub(
     if task.protocols:
         spec = {"source_language": "en", "protocol": task.protocols[0]}
         study["targets"] = {name: spec | ({"layer": 1} if task.kind != "classification" else {})}
-    if task.kind not in UNTAUGHT and task.train_languages:
+    if KINDS[task.kind].intermediate and task.train_languages:
         few = {"sizes": ["all"], "seeds": [1]}
         study["intermediate"] = [{"task": name, "languages": list(task.train_languages), **few}]
     if task.kind == "mlm":

@@ -15,7 +15,8 @@ from xstilts import tasks
 from xstilts.benchmarks import protocols
 from xstilts.core import params
 from xstilts.core.progress import Observe
-from xstilts.rows import read, schema
+from xstilts.kinds.spec import KINDS
+from xstilts.rows import read
 from xstilts.sources import card
 from xstilts.sources.places import url_path
 from xstilts.stages import fetch, prepare
@@ -43,8 +44,8 @@ def test_a_protocol_and_its_tasks_say_the_same(name: str) -> None:
         task = tasks.load(target)
         assert protocol.metrics[target] == task.metric
         trained = [*task.train_before, task.train_task or task.name]
-        untaught = task.kind in ("retrieval", "mining")
-        assert protocol.training[target] == ("none" if untaught else ", then ".join(trained))
+        how = ", then ".join(trained) if KINDS[task.kind].trained else "none"
+        assert protocol.training[target] == how
 
 
 def test_languages_are_as_many_as_published() -> None:
@@ -129,7 +130,7 @@ def test_all_rows_of_the_mirror_come_through(
     for split, language in cells(task):
         one = counts["splits"][split][language]
         table = pq.read_table(tmp_path / f"out/{language}.{split}.parquet")
-        assert table.schema.equals(schema.SCHEMAS[task.kind])
+        assert table.schema.equals(KINDS[task.kind].schema)
         assert table.num_rows == one["rows"] > 0
         assert len(set(table["id"].to_pylist())) == one["rows"]
         fetched = tmp_path / "data/fetch/s" / task.dataset.replace("/", "--")

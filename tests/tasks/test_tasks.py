@@ -10,8 +10,9 @@ import pytest
 
 from xstilts import tasks
 from xstilts.core.errors import UserError
+from xstilts.kinds.spec import KINDS
 from xstilts.metrics import METRICS
-from xstilts.rows import read, schema
+from xstilts.rows import read
 from xstilts.tasks.base import Split, Task
 from xstilts.tasks.languages import LANGUAGES
 
@@ -41,12 +42,12 @@ def test_what_a_reader_may_ask_of_a_task_is_there(task: Task) -> None:
     for name in ("name", "title", "description", "dataset", "licence", "reference", "metric"):
         assert str(getattr(task, name)).strip(), name
     assert task.reference.startswith("https://") or task.dataset.startswith("world/")
-    assert task.kind in schema.SCHEMAS
+    assert task.kind in KINDS
     assert task.metric in METRICS
     assert task.origin in ORIGINS
     assert splits(task) <= SPLITS
     assert set(task.protocols) <= PROTOCOLS
-    assert task.evaluation in splits(task) or task.kind == "mlm"
+    assert task.evaluation in splits(task) or KINDS[task.kind].scored is None
 
 
 @pytest.mark.parametrize("task", ALL)
@@ -67,7 +68,7 @@ def test_sizes_are_known_where_something_is_trained(task: Task) -> None:
     """A size that is larger than the task is refused by these, before anything is downloaded."""
     assert set(task.train_rows) <= set(task.train_languages)
     assert all(count > 0 for count in task.train_rows.values())
-    if task.kind != "mlm" and not task.dataset.startswith("world/"):
+    if KINDS[task.kind].scored and not task.dataset.startswith("world/"):
         assert set(task.train_rows) == set(task.train_languages)
 
 
@@ -170,7 +171,7 @@ def test_rows_of_the_published_shape_become_rows_of_the_kind(
     assert rows[0] == made["first"]
     assert len(rows) == made["rows"]
     assert len({row["id"] for row in rows}) == len(rows)
-    table = pa.Table.from_pylist(rows, schema=schema.SCHEMAS[task.kind])
+    table = pa.Table.from_pylist(rows, schema=KINDS[task.kind].schema)
     assert table.to_pylist() == rows
     for row in rows if task.kind == "span" else []:
         for answer in row["answers"]:

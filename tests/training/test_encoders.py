@@ -10,10 +10,10 @@ import torch
 import training_encoders as encoders
 from training_jobs import QUIET
 
-from xstilts import kinds
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Adapter, Part, Training
+from xstilts.kinds import modules
 from xstilts.model import checkpoint, heads, tokenizer
 from xstilts.training import batches, predict
 from xstilts.training.engine import Workers
@@ -66,7 +66,7 @@ def train(
 
 def states(encoder: Any, words: Any) -> torch.Tensor:
     """What an encoder says of the rows, without dropout."""
-    kind = kinds.get("classification")
+    kind = modules.get("classification")
     tensors = batches.collate(
         kind.encode(ROWS, words, 32, 0), words.pad_token_id, torch.device("cpu")
     )
@@ -125,7 +125,7 @@ def test_every_kind_is_trained_and_decoded(folder: Path, tmp_path: Path) -> None
     words = tokenizer.load(folder)
     workers = Workers(0, 1, torch.device("cpu"))
     for number, (kind, own) in enumerate(rows.items()):
-        module = kinds.get(kind)
+        module = modules.get(kind)
         decoder = predict.Decoder(
             trained.net, module, ["a", "b"], words, (32, 8), 4, workers, number
         )
@@ -230,7 +230,7 @@ def test_the_head_reads_all_layers_by_attention(folder: Path, tmp_path: Path) ->
 def test_types_of_text_reach_an_encoder_that_knows_them(folder: Path) -> None:
     """mBERT was trained with 0 for the first text and 1 for the second."""
     words = tokenizer.load(folder)
-    (single, pair) = kinds.get("classification").encode(ROWS[:2], words, 32, 0)
+    (single, pair) = modules.get("classification").encode(ROWS[:2], words, 32, 0)
     assert set(single["types"][0]) == {0}
     assert pair["types"][0] == [0] * 5 + [1] * 3
     tensors = batches.collate([single, pair], words.pad_token_id, torch.device("cpu"))
@@ -244,7 +244,7 @@ def test_types_of_text_reach_an_encoder_that_knows_them(folder: Path) -> None:
 def test_noise_is_drawn_from_the_pieces_of_any_layout(folder: Path) -> None:
     """XLM-R's mask is the last id, mBERT's is among the first; special ids are no text."""
     words = tokenizer.load(folder)
-    mlm = kinds.get("mlm")
+    mlm = modules.get("mlm")
     rows = [{"text": " ".join(encoders.WORDS * 3), "pair": None}] * 60
     training = Training(steps=1, batch=8, learning_rate=1, mask=0.5)
     drawn = mlm.draw(mlm.encode(rows, words, 32, 0), np.random.default_rng(1), words, training)

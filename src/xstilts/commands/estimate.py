@@ -14,21 +14,11 @@ from pathlib import Path
 from xstilts import tasks
 from xstilts.core import files, paths
 from xstilts.core.params import Params, Part, Subset, Target, Training
+from xstilts.kinds.spec import KINDS
 from xstilts.model import published
 
 FLOPS = 1.1e14  # sustained: an A100 at 35 % of its 3.12e14 in bf16
 FORWARD, BOTH = 2, 6  # operations a token and weight
-# Mean tokens of an example, all choices of a question together; by XLM-R's tokenizer.
-TOKENS = {
-    "classification": 45,
-    "multiple_choice": 350,
-    "span": 200,
-    "tagging": 35,
-    "retrieval": 50,  # a pair
-    "mining": 30,
-    "ranking": 170,
-    "mlm": 128,
-}
 # Usual rows of a language, where none are prepared: the mean over the published evaluation sets.
 EVALUATED = {
     "xnli": 5_010, "paws_x": 2_000, "xcopa": 500, "udpos": 2_500, "wikiann": 6_500, "xquad": 1_190,
@@ -243,8 +233,8 @@ def _sum(counts: list[int | None]) -> int | None:
 
 def _length(kind: str, longest: int) -> float:
     """Mean tokens of an example: the usual ones, cut where a single text is cut."""
-    usual = TOKENS[kind]
-    return float(usual if kind in ("multiple_choice", "span") else min(usual, longest))
+    usual = KINDS[kind].tokens
+    return float(min(usual, longest) if KINDS[kind].sequences == "one" else usual)
 
 
 def _tokens(kind: str, training: Training, rows: int, part: Part | None = None) -> float:

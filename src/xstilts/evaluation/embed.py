@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from xstilts.core.errors import UserError
-from xstilts.kinds import Feature, retrieval
+from xstilts.kinds import retrieval
+from xstilts.kinds.base import Feature
 from xstilts.training.engine import Workers
 from xstilts.training.predict import predict
 

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from xstilts import kinds
 from xstilts.core import files, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Target
 from xstilts.evaluation import search
 from xstilts.evaluation.embed import Pooled, embeddings
 from xstilts.evaluation.search import top
-from xstilts.kinds import Feature, Row, mining, ranking
+from xstilts.kinds import mining, modules, ranking
+from xstilts.kinds.base import Feature, Row
 from xstilts.metrics.ranking import CUT
 from xstilts.model.checkpoint import load_encoder
 from xstilts.training import predict
@@ -58,9 +58,9 @@ def read_rows(target: Target, language: str, split: str | None = None) -> list[R
 
 
 def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
-    """Classes, choices, answers or tags of a fine-tuned model."""
+    """Classes, choices, answers, tags, or what else the kind of a fine-tuned model predicts."""
     assert target.training is not None
-    kind, lengths = kinds.get(target.kind), (target.training.max_length, target.training.stride)
+    kind, lengths = modules.get(target.kind), (target.training.max_length, target.training.stride)
     decode = Decoder(
         net, kind, target.labels, setup.tokenizer, lengths, target.batch, setup.workers
     )

@@ -10,7 +10,8 @@ from xstilts.core import files, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params, Target
 from xstilts.evaluation.predictors import Predicted
-from xstilts.kinds import Row
+from xstilts.kinds.base import Row
+from xstilts.kinds.spec import KINDS
 from xstilts.metrics import METRICS
 from xstilts.results import scores
 from xstilts.results.scores import ScoreRow
@@ -51,7 +52,7 @@ def collapsed(kind: str, found: list[Any]) -> bool:
     So a ranker collapses that puts one candidate before all others for every query, and a miner
     that finds no pair.
     """
-    if kind in ("ranking", "mining"):
+    if KINDS[kind].by_id:
         found = [next(iter(one), None) for one in found]
     return scores.collapsed(found)
 

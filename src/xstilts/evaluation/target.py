@@ -14,7 +14,8 @@ from xstilts.core.params import Before, Part, Target, Training
 from xstilts.evaluation import predictors
 from xstilts.evaluation.predictors import Predicted, Predictor
 from xstilts.evaluation.score import prediction_rows, score_rows
-from xstilts.kinds import Row
+from xstilts.kinds.base import Row
+from xstilts.kinds.spec import KINDS
 from xstilts.model import heads
 from xstilts.results import scores
 from xstilts.results.scores import PREDICTIONS_SCHEMA
@@ -38,7 +39,7 @@ def read_files(target: Target) -> list[Path]:
     pool = [predictors.candidates_file(target, language) for language in target.candidates]
     # The threshold of mining is tuned on the validation split of each language.
     splits = dict.fromkeys(
-        ("validation", target.split) if target.kind == "mining" else [target.split]
+        ("validation", target.split) if KINDS[target.kind].scored == "mined" else [target.split]
     )
     return (
         trained
@@ -60,7 +61,8 @@ def ready(
         UserError: an input is missing or broken, or a loss is no number.
     """
     if target.training is None:
-        way = predictors.miner if target.kind == "mining" else predictors.retriever
+        mined = KINDS[target.kind].scored == "mined"
+        way = predictors.miner if mined else predictors.retriever
         return Ready(way(target, checkpoint, setup))
     start: Path | heads.WithHeads = checkpoint
     curves: dict[str, list[list[float]]] = {}
@@ -83,7 +85,7 @@ def ready(
     trained = finetune(title, start, goal, [rows], place / "own", watched)
     curves |= trained.history.curves()
     metrics |= _chosen(trained, target.training)
-    if target.kind == "ranking":
+    if KINDS[target.kind].scored == "ranked":
         return Ready(predictors.ranker(title, target, trained.net, place, setup), curves, metrics)
     return Ready(predictors.decoder(target, trained.net, setup), curves, metrics)
 

@@ -5,7 +5,7 @@ Embeddings are made in evaluation/embed.py, pairs and threshold in evaluation/se
 
 from __future__ import annotations
 
-from xstilts.kinds import Row
+from xstilts.kinds.base import Row
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:

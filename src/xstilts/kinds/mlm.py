@@ -15,7 +15,7 @@ from torch import Tensor, tensor
 from torch.nn.functional import cross_entropy
 
 from xstilts.core.params import Training
-from xstilts.kinds import Feature, Row, encoded
+from xstilts.kinds.base import Feature, Row, encoded
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:

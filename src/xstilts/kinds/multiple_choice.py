@@ -9,7 +9,7 @@ from numpy.random import Generator
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row, encoded
+from xstilts.kinds.base import Feature, Row, encoded
 from xstilts.kinds.classification import decode, references, weight
 from xstilts.model.heads import SequenceHead
 

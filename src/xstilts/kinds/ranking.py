@@ -25,7 +25,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from xstilts.core.errors import UserError
 from xstilts.core.params import Training
-from xstilts.kinds import Feature, Row, encoded
+from xstilts.kinds.base import Feature, Row, encoded
 
 MAX_QUERY = 96  # tokens, special ones included: scripts/train_lareqa.sh
 SCALE = 100.0

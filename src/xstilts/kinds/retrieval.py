@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from xstilts.kinds import Feature, Row
+from xstilts.kinds.base import Feature, Row
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:

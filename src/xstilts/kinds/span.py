@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row, sequence
+from xstilts.kinds.base import Feature, Row, sequence
 from xstilts.model.heads import TokenHead
 
 MAX_QUESTION = 64

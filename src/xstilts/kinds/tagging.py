@@ -12,7 +12,7 @@ from numpy.random import Generator
 from torch import Tensor, full, nn
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds import Feature, Row
+from xstilts.kinds.base import Feature, Row
 from xstilts.model.heads import TokenHead
 
 

@@ -71,7 +71,7 @@ def track(
     """Open one MLflow run for the body; the body's exception ends it as FAILED or KILLED.
 
     Args:
-        params: the stage's spec, nested as in params.yaml; flattened to `a.b.c`.
+        params: the stage's spec, nested as in the design; flattened to `a.b.c`.
         enabled: False, a rank other than 0, or XSTILTS_TRACKING=off yields a tracker that
             drops everything, so callers never ask.
     """

@@ -7,17 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from xstilts.rows import read, schema
+from xstilts.kinds.spec import KINDS, Spec, Texts
+from xstilts.rows import read
 from xstilts.rows.leaks import digest, normalised
 from xstilts.tasks.base import Row, Task
 
 
 def describe(task: Task, rows: read.Rows) -> dict[str, Any]:
     """Counts of one language's split; lengths in characters of all texts of a row together."""
-    lengths = [sum(map(len, schema.texts(row))) for row in rows.rows]
+    kind = KINDS[task.kind]
+    lengths = [sum(map(len, kind.texts(row))) for row in rows.rows]
     out: dict[str, Any] = {
         "rows": len(rows.rows),
-        "unique_inputs": len({schema.texts(row) for row in rows.rows}),
+        "unique_inputs": len({kind.texts(row) for row in rows.rows}),
         "mean_chars": round(sum(lengths) / len(lengths), 1) if lengths else 0.0,
         "max_chars": max(lengths, default=0),
         "dropped": rows.dropped,
@@ -27,7 +29,7 @@ def describe(task: Task, rows: read.Rows) -> dict[str, Any]:
     # nine), and rows whose answers are not in their context; most sources have neither.
     seldom = {"elsewhere": rows.elsewhere, "unmatched": rows.unmatched}
     out |= {name: count for name, count in seldom.items() if count}
-    if task.kind == "span":
+    if "answers" in kind.columns:
         out["realigned"] = rows.realigned
         out["unanswerable"] = sum(not row["answers"] for row in rows.rows)
     labels = _labels(task, rows.rows)
@@ -46,11 +48,12 @@ def _labels(task: Task, rows: list[Row]) -> dict[str, int]:
 class OwnRows:
     """What a task's training rows read as, to find its own evaluation rows among them.
 
-    exact: all texts of a row; normalised: the same by `data.normalise`; first: the first text alone
+    exact: all texts of a row; normalised: the same by `normalise`; first: the first text alone
     (premise, context, sentence), normalised. Hashes, so that a million rows fit. The stage `check`
     compares across tasks.
     """
 
+    kind: Spec
     exact: set[bytes] = field(default_factory=set)
     normalised: set[bytes] = field(default_factory=set)
     first: set[bytes] = field(default_factory=set)
@@ -58,7 +61,7 @@ class OwnRows:
     def add(self, rows: Iterable[Row]) -> None:
         """Remember training rows."""
         for row in rows:
-            exact, normal, first = _hashes(row)
+            exact, normal, first = _hashes(self.kind.texts(row))
             self.exact.add(exact)
             self.normalised.add(normal)
             self.first.add(first)
@@ -67,15 +70,14 @@ class OwnRows:
         """Evaluation rows that occur among the training rows; `shared_first_text` is the widest."""
         out = {"exact": 0, "normalised": 0, "shared_first_text": 0}
         for row in rows:
-            exact, normal, first = _hashes(row)
+            exact, normal, first = _hashes(self.kind.texts(row))
             out["exact"] += exact in self.exact
             out["normalised"] += normal in self.normalised
             out["shared_first_text"] += first in self.first
         return out
 
 
-def _hashes(row: Row) -> tuple[bytes, bytes, bytes]:
+def _hashes(texts: Texts) -> tuple[bytes, bytes, bytes]:
     """Of a row's texts, of the same normalised, and of the first one normalised."""
-    texts = schema.texts(row)
     normal = normalised(texts)
     return digest(texts), digest(normal), digest(normal[:1])

@@ -1,9 +1,9 @@
 """Which scored rows a training set holds: exactly, normalised, by id, or in their first text.
 
 Two rows are compared in the most telling shape that both have; so rows of one kind are compared
-whole, and rows of two kinds by the texts that mean the same in both:
+whole, and rows of two kinds by the texts that mean the same in both (kinds/spec.py says which):
 
-    pair      text_a and text_b             classification, retrieval, mlm with a pair
+    pair      two texts                     classification, retrieval, mlm with a pair
     choices   context, question, choices    multiple_choice
     asked     document and question         span, ranking (training rows, which hold the document)
     question  the question alone            span, ranking
@@ -19,6 +19,7 @@ Texts are kept as hashes of 16 bytes: a row costs some 50 to 130 bytes, whatever
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -33,9 +34,7 @@ from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.core.params import Check, Params
 from xstilts.core.progress import Advance, Observe
-from xstilts.rows import schema
-from xstilts.rows.schema import SCHEMAS
-from xstilts.tasks.base import Row
+from xstilts.kinds.spec import KINDS, Row, Spec, Texts
 
 Hashes = NDArray[np.bytes_]  # "S16"; a zero at the end is dropped alike in equal hashes
 BATCH = 5000  # rows that are plain Python objects at a time
@@ -43,33 +42,11 @@ BATCH = 5000  # rows that are plain Python objects at a time
 # QA's numbers), unlike a row's number in its file.
 GLOBAL_ID = re.compile(r"[0-9a-f]{16}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 OWN_MARKS = re.compile(r"(_[a-z]{2,3})?(#\d+)?$")  # LAReQA's language, our number of a repeat
-Texts = tuple[str, ...]
 HASH = 16  # bytes
 # A target's own training rows reach the scores of that target only.
 APART = "no model is trained on the one and scored on the other"
 LEAKS = ("exact", "normalised", "same_id")  # a shared first text alone is reported
 Pair = dict[str, Any]
-
-
-def shapes(kind: str, row: Row) -> Iterator[tuple[str, Texts]]:
-    """(shape, texts) of a row, the most telling first."""
-    if kind == "span":
-        yield "asked", (row["context"], row["question"])
-        yield "question", (row["question"],)
-    elif kind == "ranking":
-        if row.get("positive_pair"):
-            yield "asked", (row["positive_pair"], row["text"])
-        yield "question", (row["text"],)
-    elif kind == "multiple_choice":
-        yield "choices", schema.texts(row)
-    elif kind in ("classification", "retrieval"):
-        yield "pair", schema.texts(row)
-    elif kind == "mlm" and row.get("pair"):
-        yield "pair", (row["text"], row["pair"])
-        yield "text", (row["text"],)
-        yield "text", (row["pair"],)
-    else:
-        yield "text", schema.texts(row)
 
 
 @dataclass
@@ -129,9 +106,9 @@ def read(path: Path) -> Sheet:
     return Sheet(path, number, packed, _pack(list(ids.values())), np.array([*ids], np.int64))
 
 
-def _add(columns: dict[str, Column], kind: str, row: Row, number: int) -> None:
+def _add(columns: dict[str, Column], kind: Spec, row: Row, number: int) -> None:
     """Put one row into the columns of its shapes."""
-    for shape, texts in shapes(kind, row):
+    for shape, texts in kind.shapes(row):
         column = columns.setdefault(shape, Column())
         normal = normalised(texts)
         column.rows.append(number)
@@ -144,10 +121,10 @@ def _pack(hashes: list[bytes]) -> Hashes:
     return np.array(hashes, dtype=f"S{HASH}")
 
 
-def kind_of(schema: pa.Schema, path: Path) -> str:
+def kind_of(schema: pa.Schema, path: Path) -> Spec:
     """The kind whose schema has these columns."""
-    for kind, known in SCHEMAS.items():
-        if set(known.names) == set(schema.names):
+    for kind in KINDS.values():
+        if set(kind.schema.names) == set(schema.names):
             return kind
     raise UserError(
         f"{path} has the columns {', '.join(schema.names)}, which are of no kind of rows. "
@@ -224,8 +201,26 @@ def digest(texts: Iterable[str]) -> bytes:
 
 
 def normalised(texts: Texts) -> Texts:
-    """Each text by `data.normalise`; as it is where no letter or digit would be left."""
-    return tuple(schema.normalise(text) or text for text in texts)
+    """Each text by `normalise`; as it is where no letter or digit would be left."""
+    return tuple(normalise(text) or text for text in texts)
+
+
+class _Separators(dict[int, str]):
+    """Code point -> a space for white space, punctuation and control signs; itself otherwise."""
+
+    def __missing__(self, code: int) -> str:
+        kind = unicodedata.category(chr(code))
+        self[code] = " " if kind[0] in "PZC" else chr(code)
+        return self[code]
+
+
+_SEPARATORS = _Separators()
+
+
+def normalise(text: str) -> str:
+    """NFKC, lower case, runs of white space and punctuation as one space."""
+    folded = unicodedata.normalize("NFKC", text).lower()
+    return " ".join(folded.translate(_SEPARATORS).split())
 
 
 def parts(spec: Check) -> tuple[dict[str, list[str]], ...]:

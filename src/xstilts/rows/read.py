@@ -12,8 +12,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from xstilts.core.errors import UserError
+from xstilts.kinds.spec import KINDS
 from xstilts.rows import valid
-from xstilts.rows.schema import SCHEMAS
 from xstilts.sources import card, joined, raw
 from xstilts.sources.places import url_path
 from xstilts.tasks.base import Row, Split, Task
@@ -43,7 +43,7 @@ class Rows:
 
     def table(self, kind: str) -> pa.Table:
         """The rows in the schema of their kind."""
-        return pa.Table.from_pylist(self.rows, schema=SCHEMAS[kind])
+        return pa.Table.from_pylist(self.rows, schema=KINDS[kind].schema)
 
 
 def load_rows(task: Task, folder: Path, language: str, split: Split) -> list[Row]:
@@ -75,7 +75,7 @@ def read_split(task: Task, folder: Path, language: str, split: Split) -> Rows:
             raise _misread(task, error, place) from error
         if row is None:
             continue
-        if task.kind in valid.NAMED and row["id"] in seen:
+        if KINDS[task.kind].by_id and row["id"] in seen:
             raise UserError(f"{place}: the id {row['id']!r} comes twice. {valid.MEND}")
         out.renamed += valid.make_unique(row, seen)
         out.rows.append(row)
@@ -100,9 +100,10 @@ def _valid(
         out.dropped += 1
         return None
     row = {"id": str(len(out.rows) + out.dropped + out.unmatched), **row}
-    if task.kind == "span" and not _aligned(out, row, task, place):
+    columns = KINDS[task.kind].columns
+    if "answers" in columns and not _aligned(out, row, task, place):
         return None
-    if task.kind == "tagging" and named:
+    if "tags" in columns and named:
         valid.number_tags(row, named, place)
     valid.check(row, task, place, split)
     return row

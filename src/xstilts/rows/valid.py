@@ -7,20 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from xstilts.core.errors import UserError
-from xstilts.rows.schema import NEEDED
+from xstilts.kinds.spec import KINDS, filled
 from xstilts.tasks.base import Row, Split, Task
 
-# Columns of text or nothing; the ids come from the source where it has some.
-TEXTS = (
-    *("id", "text_a", "text_b", "context", "question", "text", "pair", "positive"),
-    *("positive_pair", "side"),
-)
-SIDES = ("foreign", "english")  # of a mining row
 SURROGATE = re.compile("[\ud800-\udfff]")
-NAMED = ("mining", "ranking")  # kinds whose rows name each other by id
 MEND = "Mend: put it right at its source, then run `fetch` again"
 
 
@@ -103,48 +95,16 @@ def check(row: Row, task: Task, place: str, split: Split) -> None:
 
 def _wrong(row: Row, task: Task, split: Split) -> str | None:
     """What is wrong with a row, if anything."""
-    for name in TEXTS:
+    kind = KINDS[task.kind]
+    for name in kind.plain:
         if not isinstance(row.get(name), str | None):
             return f"{name} is no text"
     if not _whole(row):
         return "half of a surrogate pair, which UTF-8 cannot hold"
-    for name in NEEDED[task.kind]:
-        if not _filled(row[name]):
+    for name in kind.needed:
+        if not filled(row[name]):
             return f"{name} is empty"
-    if task.kind == "classification" and not _in_range(row["label"], len(task.labels)):
-        return f"label {row['label']!r} is not in 0..{len(task.labels) - 1}"
-    if task.kind == "multiple_choice":
-        return _wrong_choice(row)
-    if task.kind == "tagging":
-        return _wrong_tags(row, task)
-    if task.kind == "mining" and row["side"] not in SIDES:
-        return f"side {row['side']!r} is none of {', '.join(SIDES)}"
-    sought = task.kind == "ranking" and split != "candidates"
-    if sought and not row["relevant"] and not _filled(row["positive"]):
-        return "neither a relevant candidate nor a positive text"
-    return None
-
-
-def _wrong_choice(row: Row) -> str | None:
-    if not isinstance(row["choices"], list | tuple):
-        return "the choices are no list"
-    if len(row["choices"]) < 2 or not all(map(_filled, row["choices"])):
-        return "fewer than two choices, or an empty one"
-    if not _in_range(row["label"], len(row["choices"])):
-        return f"label {row['label']!r} is not in 0..{len(row['choices']) - 1}"
-    return None
-
-
-def _wrong_tags(row: Row, task: Task) -> str | None:
-    if not all(isinstance(row[name] or (), list | tuple) for name in ("tokens", "tags")):
-        return "tokens or tags are no list"
-    if not all(isinstance(token, str) for token in row["tokens"]):
-        return "a token is no text"
-    if len(row["tokens"]) != len(row["tags"] or ()):
-        return f"{len(row['tokens'])} tokens but {len(row['tags'] or ())} tags"
-    if not all(_in_range(tag, len(task.labels)) for tag in row["tags"]):
-        return f"a tag is not in 0..{len(task.labels) - 1}"
-    return None
+    return kind.wrong(row, len(task.labels), split)
 
 
 def _whole(value: object) -> bool:
@@ -154,11 +114,3 @@ def _whole(value: object) -> bool:
     if isinstance(value, dict):
         return all(map(_whole, value.values()))
     return not isinstance(value, list | tuple) or all(map(_whole, value))
-
-
-def _filled(text: object) -> bool:
-    return isinstance(text, str) and bool(text.strip())
-
-
-def _in_range(label: Any, count: int) -> bool:
-    return isinstance(label, int) and not isinstance(label, bool) and 0 <= label < count

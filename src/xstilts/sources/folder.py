@@ -23,7 +23,7 @@ def obtain(spec: Any, target: Path, observe: Observe) -> None:
     """Copy the files that the tasks of a data set name into the empty folder `target`.
 
     Args:
-        spec: `dataset` and `place`; a section of params.yaml.
+        spec: `dataset` and `place`; a section of the params.
 
     Raises:
         UserError: the variable is not set, there is no such folder, or it lacks a file.

@@ -29,8 +29,8 @@ def dataset(spec: Any, target: Path, observe: Observe) -> str | None:
 
     Args:
         spec: `source` (hub, mirror:<dir>, folder or world), `dataset`, `revision`, `configs` (the
-            hub's config -> its splits), `urls` (url -> sha256), `place`, `world`; a section of
-            params.yaml.
+            hub's config -> its splits), `urls` (url -> sha256), `place`, `world`; a section of the
+            params.
 
     Raises:
         UserError: no such source, data set, config, split or file; a differing hash; no network.

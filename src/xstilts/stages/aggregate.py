@@ -1,7 +1,7 @@
 """Stage `aggregate`: join the scores of all runs of a study; intervals, deltas, slopes.
 
 Run by `xstilts aggregate` or `dvc repro`. Reads `results/transfer/<study>/<run>/` for exactly the
-runs of params.yaml. Refuses, by name: a run without results, results of no run in the study, a
+runs of the study. Refuses, by name: a run without results, results of no run in the study, a
 missing or double cell, runs scored on different examples, and predictions that contradict scores.
 
 Writes scores.parquet, summary.parquet and slopes.parquet; benchmark.parquet, the aggregates of the

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from xstilts import kinds
 from xstilts.core import files, paths
 from xstilts.core.machine import load_machine
 from xstilts.core.params import Intermediate, Params, Part
 from xstilts.core.progress import Observe, Record
-from xstilts.kinds import Row, mlm
+from xstilts.kinds import modules
+from xstilts.kinds.base import Row
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.training import state
@@ -61,9 +61,10 @@ def inputs_of(spec: Intermediate) -> list[Path]:
 def part_rows(spec: Intermediate, part: Part) -> list[Row]:
     """The subset; as text for masked language modelling; in the control with shuffled labels."""
     rows: list[Row] = files.read_parquet(Path(part.rows)).to_pylist()
-    kind = kinds.get(part.rows_kind)
-    if part.kind == "mlm":
-        return mlm.rows_of(rows, kind)
+    learnt, kind = modules.get(part.kind), modules.get(part.rows_kind)
+    if hasattr(learnt, "rows_of"):
+        made: list[Row] = learnt.rows_of(rows, kind)
+        return made
     if spec.method == "shuffled":
         rows = kind.shuffle(rows, np.random.default_rng([spec.seed, 2]))
     return rows

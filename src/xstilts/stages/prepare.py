@@ -14,6 +14,7 @@ from xstilts.core import files, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params, Prepare
 from xstilts.core.progress import Observe, Record
+from xstilts.kinds.spec import KINDS
 from xstilts.records import record
 from xstilts.rows import read
 from xstilts.rows.counts import OwnRows, describe
@@ -61,9 +62,9 @@ def run(params: Params, key: str, observe: Observe) -> Record:
 def _prepare(task: Task, spec: Prepare, out: Path, observe: Observe) -> dict[str, Any]:
     """Write the parquet files; give the statistics."""
     counts: dict[str, Any] = {"splits": {}, "leaks": {}}
-    seen = OwnRows()
-    task = read.labelled(task, Path(spec.fetched))
-    leaky = task.kind != "mlm" and "train" in spec.splits
+    task, kind = read.labelled(task, Path(spec.fetched)), KINDS[task.kind]
+    seen = OwnRows(kind)
+    leaky = kind.scored is not None and "train" in spec.splits
     wanted = [(split, language) for split in ORDER for language in spec.splits.get(split, ())]
     with observe.progress(f"prepare {task.name}", len(wanted)) as advance:
         for split, language in wanted:

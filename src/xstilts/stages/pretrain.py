@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from xstilts import kinds
 from xstilts.core import files, paths
 from xstilts.core.machine import load_machine
 from xstilts.core.params import Corpus, Params, Pretrain
 from xstilts.core.progress import Observe, Record
-from xstilts.kinds import Row, mlm
+from xstilts.kinds import mlm, modules
+from xstilts.kinds.base import Row
 from xstilts.model import checkpoint, heads, tokenizer, unigram
 from xstilts.records import record
 from xstilts.sources import obtain
@@ -111,7 +111,7 @@ def corpus_rows(corpus: Corpus) -> list[Row]:
     rows: list[Row] = []
     for path in corpus_files(corpus):
         rows += files.read_parquet(path).to_pylist()[: corpus.limit]
-    return mlm.rows_of(rows, kinds.get(corpus.kind))
+    return mlm.rows_of(rows, modules.get(corpus.kind))
 
 
 def _tokenizer(place: Path, rows: list[Row], spec: Pretrain, workers: Workers) -> Any:

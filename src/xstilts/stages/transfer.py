@@ -20,7 +20,7 @@ from xstilts.core.params import Params, Transfer
 from xstilts.core.progress import Observe, Record
 from xstilts.evaluation.score import headline
 from xstilts.evaluation.target import predictions_file, read_files, scored_target
-from xstilts.kinds import Row
+from xstilts.kinds.base import Row
 from xstilts.model import tokenizer
 from xstilts.records import record
 from xstilts.results import scores

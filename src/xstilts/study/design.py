@@ -12,6 +12,7 @@ from xstilts.core import paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Size, Training
 from xstilts.core.strict import parse
+from xstilts.kinds.spec import KINDS
 from xstilts.study.pins import Pins
 from xstilts.study.schema import Study
 from xstilts.tasks.base import Split, Task
@@ -51,6 +52,9 @@ class Design:
             mend = f"use one of {', '.join(tasks.NAMES)}"
             raise self.fail(where, f"unknown task {name!r}", mend)
         task = tasks.load(name)
+        if task.kind not in KINDS:
+            wrong = f"{name} is of the kind {task.kind!r}, which nobody knows"
+            raise self.fail(where, wrong, f"use one of {', '.join(KINDS)}")
         world = task.dataset.startswith("world/")
         if world != (self.study.data.source == "world"):
             other = "world" if world else "hub or mirror:<dir>"

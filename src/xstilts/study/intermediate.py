@@ -9,11 +9,11 @@ from typing import Any
 from xstilts import tasks
 from xstilts.core import paths
 from xstilts.core.params import Mixing, Size
+from xstilts.kinds.spec import KINDS
 from xstilts.study.design import Design
 from xstilts.study.schema import MUL, Grid, Member, Mlm
-from xstilts.tasks.base import Kind, Task
+from xstilts.tasks.base import Task
 
-UNTAUGHT: tuple[Kind, ...] = ("retrieval", "mining", "ranking", "mlm")  # no intermediate task
 Members = list[tuple[Member, Task]]
 TEXT = "text"  # the file of a mix's text
 
@@ -60,9 +60,12 @@ class Grids:
         found = []
         for member in grid.members:
             task = self.design.task(member.task, where)
-            if task.kind in UNTAUGHT:
+            if not KINDS[task.kind].intermediate:
                 mend = "take another, or for text give `mlm`"
                 raise self.design.fail(where, f"{task.name} is no intermediate task", mend)
+            if grid.design == "shuffled" and not KINDS[task.kind].shuffled:
+                wrong = f"the labels of {task.name} cannot be shuffled"
+                raise self.design.fail(where, wrong, "leave `method: shuffled` out")
             if why := self.design.absent(task):
                 what = f"{grid.name}: {task.name}" if grid.name else task.name
                 self.design.left_out[f"{what} ({where})"] = why

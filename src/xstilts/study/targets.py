@@ -6,12 +6,11 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.benchmarks import protocols
+from xstilts.kinds.spec import KINDS
 from xstilts.study.design import Design
 from xstilts.study.schema import MUL, StudyTarget
 from xstilts.tasks.base import Split, Task
 
-UNTRAINED = ("retrieval", "mining")  # scored as they come: nothing is trained
-UNCHOSEN = (*UNTRAINED, "ranking")  # no validation rows choose a model
 PROTOCOL_LAYERS = 24  # protocols name their layer for XLM-R Large
 
 
@@ -50,7 +49,7 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         "max_length": spec.max_length or design.usual_length(),
     }
     design.check_length(out["max_length"], where)
-    return out | ({} if task.kind in UNTRAINED else _trained(design, task, spec, where))
+    return out | (_trained(design, task, spec, where) if KINDS[task.kind].trained else {})
 
 
 def _languages(
@@ -67,7 +66,7 @@ def _languages(
         design.language(task, language, task.languages, where)
         path = design.need(task, split, language, where.removesuffix(".languages"))
         design.scored.setdefault(task.name, []).append(path)
-        if task.kind == "mining":  # the threshold is tuned on these
+        if KINDS[task.kind].scored == "mined":  # the threshold is tuned on these
             design.need(task, "validation", language, where.removesuffix(".languages"))
     return languages
 
@@ -75,7 +74,7 @@ def _languages(
 def _trained(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[str, Any]:
     """What a target is fine-tuned on, and what comes before that under the same head."""
     own = tasks.load(task.train_task) if task.train_task else task
-    validated = task.kind not in UNCHOSEN
+    validated = KINDS[task.kind].chooses
     training = design.training(spec.training or {}, where, validated)
     chosen = validated and (_chosen(training) or design.study.aggregate.best_per_target)
     rows, validation = _rows(design, own, spec.source_language, chosen, where)
@@ -139,7 +138,7 @@ def _layer(design: Design, layer: int, where: str) -> int:
 
 def _candidates(design: Design, task: Task, where: str) -> list[str]:
     """Languages of the pool that is searched: all that the task has, whichever are scored."""
-    if task.kind != "ranking":
+    if KINDS[task.kind].scored != "ranked":
         return []
     languages = list(task.languages)
     if (

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xstilts.kinds import Feature
+from xstilts.kinds.base import Feature
 
 
 @lru_cache(maxsize=32)  # a mix goes through its parts in turn

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from xstilts import kinds, metrics
+from xstilts import metrics
 from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Mixing, Part, Training
 from xstilts.core.progress import Observe
-from xstilts.kinds import Row
+from xstilts.kinds import modules
+from xstilts.kinds.base import Row
 from xstilts.model import adapters, checkpoint, heads
 from xstilts.model.checkpoint import language_head, load_encoder, load_masked_lm
 from xstilts.model.heads import WithHeads
@@ -104,7 +105,7 @@ def finetune(
 
 def _lesson(part: Part, rows: list[Row], setup: Setup) -> loop.Lesson:
     """The encoded rows of a part."""
-    kind, lengths = kinds.get(part.kind), (part.max_length, part.stride)
+    kind, lengths = modules.get(part.kind), (part.max_length, part.stride)
     features = kind.encode(rows, setup.tokenizer, *lengths) if rows else []
     return loop.Lesson(part.task, kind, features, part.share)
 
@@ -200,7 +201,7 @@ def _fresh(checkpoint: Path, goal: Goal) -> WithHeads:
     The head of masked language modelling is the checkpoint's own, and reads the last layer.
     """
     dropout = goal.training.dropout
-    spoken = [part.kind == "mlm" for part in goal.parts]
+    spoken = [not hasattr(modules.get(part.kind), "head") for part in goal.parts]
     if any(spoken):
         whole = load_masked_lm(checkpoint, dropout)
         encoder = whole.base_model
@@ -209,7 +210,7 @@ def _fresh(checkpoint: Path, goal: Goal) -> WithHeads:
     size = encoder.config.hidden_size
     torch.manual_seed(goal.seed)
     made = [
-        language_head(whole) if own else kinds.get(part.kind).head(size, part.labels, dropout)
+        language_head(whole) if own else modules.get(part.kind).head(size, part.labels, dropout)
         for part, own in zip(goal.parts, spoken, strict=True)
     ]
     if goal.training.layers == "last":
@@ -246,7 +247,7 @@ def _validation(goal: Goal, setup: Setup) -> Callable[[nn.Module], float] | None
     budget = goal.training
 
     def score(net: nn.Module, number: int, part: Part) -> float:
-        kind, measure = kinds.get(part.kind), metrics.METRICS[part.metric]
+        kind, measure = modules.get(part.kind), metrics.METRICS[part.metric]
         rows = files.read_parquet(Path(str(part.validation))).to_pylist()[: budget.evaluate_rows]
         lengths = (part.max_length, part.stride)
         decoder = predict.Decoder(

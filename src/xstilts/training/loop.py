@@ -21,13 +21,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from xstilts import kinds
 from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Mixing, Training
 from xstilts.core.progress import Observe
-from xstilts.kinds import Feature
+from xstilts.kinds import modules
+from xstilts.kinds.base import Feature
 from xstilts.training import batches, engine, schedule, state
 from xstilts.training.engine import Workers, initialize
 from xstilts.training.schedule import learning_rate
@@ -124,7 +124,7 @@ def train(job: Job, state: Path, machine: Machine, observe: Observe) -> tuple[Pa
             wrong = f"there is nothing to train on in {lesson.name}"
             raise UserError(f"{job.title}: {wrong}. Mend: check the prepared rows")
     workers = Workers.start(machine)
-    unit = math.lcm(*(kinds.unit(lesson.kind, job.training) for lesson in job.lessons))
+    unit = math.lcm(*(modules.unit(lesson.kind, job.training) for lesson in job.lessons))
     engine = initialize(job.model, job.training, machine, workers, unit)
     run = _Run(engine, job, turns_of(job), state, machine, workers, observe)
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from xstilts.kinds import Feature, Row
+from xstilts.kinds.base import Feature, Row
 from xstilts.training import batches
 from xstilts.training.engine import Workers
 
@@ -57,7 +57,10 @@ class Decoder:
     part: int = 0  # of the model's heads
 
     def __call__(self, rows: list[Row]) -> list[Any]:
-        """Predictions as the metric reads them."""
+        """Predictions as the metric reads them, by the kind's own `predict` where it has one."""
+        if hasattr(self.kind, "predict"):
+            own: list[Any] = self.kind.predict(self, rows)
+            return own
         features = self.kind.encode(rows, self.tokenizer, *self.lengths)
         pad = self.tokenizer.pad_token_id
         outputs = predict(self.model, self.kind, features, pad, self.batch, self.workers, self.part)
