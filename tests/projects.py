@@ -19,7 +19,7 @@ BIN = str(Path(sys.executable).parent)
 # States are saved as often as may be, so that kills meet half-written ones.
 OFTEN = "threads: 1\nmicro_batch: 4\nsave_seconds: 0.01\n"
 STEPS = 60
-STAGES = 15  # of the small study
+STAGES = 16  # of the small study, `code` included
 # Planted: none may be found in what a study leaves behind.
 SECRETS = {
     name: f"planted-{number}-{name.lower().replace('_', '-')}"
@@ -66,6 +66,8 @@ def make(folder: Path, study: dict[str, Any], machine: str = "threads: 1\n") -> 
     (folder / "studies/small.yaml").write_text(yaml.safe_dump(study))
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
+    for name in (".dvcignore", ".dvc/config"):
+        shutil.copy(ROOT / name, folder / name)
     (folder / "machine.yaml").write_text(machine)
     run(folder, "xstilts", "study", "use", "small")
     return folder

@@ -56,9 +56,9 @@ def _half_saved(folder: Path) -> bool:
 
 def _half_written(folder: Path) -> bool:
     """An output under its temporary name."""
-    tops = [folder / top for top in ("data", "models", "results")]
+    tops = [folder / top for top in ("data", "models", "results", "report")]
     found = (path for top in tops for path in top.glob("**/.*.tmp"))
-    return next(found, None) is not None or (folder / ".report.tmp").exists()
+    return next(found, None) is not None or (folder / ".code.tmp").exists()
 
 
 def _committing(folder: Path) -> bool:
@@ -82,7 +82,7 @@ def strike(folder: Path, moment: Moment, number: int) -> Kill:
     entered = 0.0
     while repro.running() and time.monotonic() - began < GIVE_UP:
         word = repro.stage().partition("@")[0]
-        reached = bool(word) and WORDS.index(word) >= WORDS.index(moment.stage)
+        reached = word in WORDS and WORDS.index(word) >= WORDS.index(moment.stage)
         entered = entered or (time.monotonic() if reached else 0.0)
         if entered and time.monotonic() - entered >= moment.delay:
             sign = SIGNS.get(moment.what)

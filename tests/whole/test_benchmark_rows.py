@@ -76,5 +76,5 @@ def test_every_target_at_hand_goes_all_the_way(
     leaks = files.read_json(Path("statistics/small/overlap.json"))["pairs"]
     found = {(pair["training"], pair["evaluation"], pair["language"]) for pair in leaks}
     assert {("squad_v1", "xquad", "en"), ("squad_v1", "xquad", "th")} <= found
-    page = Path("report/index.html").read_text(encoding="utf-8")
+    page = Path("report/small/index.html").read_text(encoding="utf-8")
     assert WHY["squad_v1 > xquad"] in page or "cut from XQuAD" in page

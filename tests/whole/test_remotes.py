@@ -40,7 +40,7 @@ def pulled_runs_nothing(project: Path, clone: Path, **environment: str) -> None:
     """What a reader of the paper does: pull, look, and trust."""
     print(run(clone, "dvc", "pull", **environment).splitlines()[-1])
     assert stages_run(run(clone, "dvc", "repro", **environment)) == []
-    for name in ("report/index.html", "results/aggregate/small/scores.parquet"):
+    for name in ("report/small/index.html", "results/aggregate/small/scores.parquet"):
         assert (clone / name).read_bytes() == (project / name).read_bytes()
 
 
