@@ -191,6 +191,7 @@ class Needs:
 
     def _origin(self, task: Task) -> dict[str, Any]:
         """Where a data set comes from, before it is said which of its files are wanted."""
+        world = self.study.data.world
         return {
             "source": "folder" if task.place else self.study.data.source,
             "dataset": task.dataset,
@@ -198,7 +199,7 @@ class Needs:
             "configs": {},
             "urls": {},
             "place": f"${task.place}" if task.place else None,
-            "world": self.study.data.world,
+            "world": world.model_dump(exclude_unset=True) if world else None,
         }
 
     def _files(self, spec: dict[str, Any], task: Task, split: Split, language: str) -> None:
