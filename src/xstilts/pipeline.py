@@ -56,10 +56,10 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
         gc.enable()  # off since the start, for the imports
         record = stage.run(loaded, key, Observe(tracker.log, quiet=not first))
         if first:
-            run_id = tracker.finish(record, folder)
+            ids = tracker.finish(record, folder), tracker.experiment_id
             seconds = time.monotonic() - clock
             hardware = machine.model_dump()
-            provenance.write(loaded.study, word, key, began, seconds, run_id, hardware)
+            provenance.write(loaded.study, word, key, began, seconds, *ids, hardware)
             runs_page.write(loaded.study)
 
 

@@ -23,11 +23,12 @@ def test_file_tells_time_machine_and_run(monkeypatch: pytest.MonkeyPatch) -> Non
     """A reviewer finds when, how long and on what a stage ran under the one known path."""
     monkeypatch.setenv("XSTILTS_IMAGE_DIGEST", "sha256:abc")
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    path = provenance.write("demo", "transfer", "none-s1", started, 1.5, "run1", {"zero": 2})
+    path = provenance.write("demo", "transfer", "none-s1", started, 1.5, "run1", "7", {"zero": 2})
     assert path == Path("provenance/demo/transfer/none-s1.json")
     found = json.loads(path.read_text())
     assert found["started"] == "2026-01-02T03:04:05.000+00:00"
     assert (found["seconds"], found["mlflow_run_id"]) == (1.5, "run1")
+    assert found["mlflow_experiment_id"] == "7"
     assert (found["image"], found["machine"]) == ("sha256:abc", {"zero": 2})
     assert found["hardware"]["cpu"]
     assert found["hardware"]["cores"] >= 1
@@ -45,7 +46,7 @@ def test_file_is_fit_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:
         "launch": "--hostfile=/etc/leak",
         "nested": {"user": "leak", "workers": [1, "~/leak"]},
     }
-    path = provenance.write("demo", "pretrain", "demo", 0.0, 1.0, None, machine)
+    path = provenance.write("demo", "pretrain", "demo", 0.0, 1.0, None, None, machine)
     text = path.read_text()
     assert not [word for word in ("leak", "node7", str(Path.cwd())) if word in text]
     assert json.loads(text)["machine"] == {"micro_batch": 8, "nested": {"workers": [1]}}
@@ -84,7 +85,7 @@ def test_what_decides_bits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two machines that differ in a last digit are told apart by this, and by nothing else."""
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     Path("machine.yaml").write_text("threads: 3\n")
-    found = json.loads(provenance.write("demo", "fetch", "x", 0.0, 1.0, None, {}).read_text())
+    found = json.loads(provenance.write("demo", "fetch", "x", 0.0, 1.0, None, None, {}).read_text())
     assert found["bits"]["MKL_CBWR"] == "COMPATIBLE"
     assert found["bits"]["threads"] > 0
 

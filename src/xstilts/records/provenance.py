@@ -34,6 +34,7 @@ def write(
     started: datetime | float,
     seconds: float,
     mlflow_run_id: str | None,
+    mlflow_experiment_id: str | None,
     machine: dict[str, Any],
 ) -> Path:
     """Write the provenance of one finished stage.
@@ -41,7 +42,8 @@ def write(
     Args:
         started: start as an aware datetime, or seconds since the epoch.
         seconds: wall-clock duration.
-        mlflow_run_id: the live run in the MLflow store of this machine; None when untracked.
+        mlflow_run: ids of the live run and its experiment in the MLflow store of this machine;
+            None when untracked.
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
 
     Returns:
@@ -57,6 +59,7 @@ def write(
         "started": started.astimezone(UTC).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 3),
         "mlflow_run_id": mlflow_run_id,
+        "mlflow_experiment_id": mlflow_experiment_id,
         "git": git_state(),
         "image": os.environ.get("XSTILTS_IMAGE_DIGEST") or None,
         "hardware": hardware(),
