@@ -275,7 +275,7 @@ def _close_dead(client: MlflowClient, experiment: str, name: str) -> None:
 def _warn(error: Exception) -> str:
     """Tell the user once; return the reason."""
     reason = f"tracking: {tracking_view.one_line(error)}"
-    mend = "The stage goes on. Mend: `xstilts sync` rebuilds the store from the records"
+    mend = "The stage goes on. Mend: `xstilts track sync` rebuilds the store from the records"
     print(f"xstilts: this stage is not in MLflow ({reason}). {mend}", file=sys.stderr)
     return reason
 
