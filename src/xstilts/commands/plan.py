@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from xstilts.commands import graph
@@ -30,8 +31,8 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
     console = Console(highlight=False, width=max(Console().width, WIDTH))
     estimate = Estimate(loaded, flops)
     report = loaded.report
-    console.print(f"[bold]{loaded.study}[/]: {report.title}")
-    console.print(f"source {report.source}; {_base(loaded)}")
+    console.print(f"[bold]{loaded.study}[/]: {escape(report.title)}", soft_wrap=True)
+    console.print(f"source {report.source}; {_base(loaded)}", soft_wrap=True, markup=False)
     console.print(_stages(loaded, pending, estimate))
     many = len(loaded.transfer) > MANY
     console.print((_grouped if many else _runs)(loaded, pending, estimate))
@@ -45,7 +46,8 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
     )
     console.print(
         f"{len(loaded.transfer)} runs, {cells} cells (run x target x language): "
-        f"{cells - todo} done, {todo} to run with `dvc repro`."
+        f"{cells - todo} done, {todo} to run with `dvc repro`.",
+        soft_wrap=True,
     )
     for line in _costs(loaded, estimate):
         console.print(line, soft_wrap=True)

@@ -38,6 +38,7 @@ def use(name: str) -> None:
         f"params.yaml is now the study [bold]{name}[/]: {len(loaded.transfer)} runs, "
         f"{cells(loaded)} cells. Next: `xstilts plan`, then `dvc repro`.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -18,7 +18,7 @@ from xstilts.records import tracking
 def show_places() -> None:
     """Print where the report is and how to open the UI."""
     page = (paths.REPORT / "index.html").resolve()
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"report      {page}" + ("" if page.exists() else "  (not made yet: dvc repro)"))
     console.print("MLflow UI   make ui   (or `xstilts ui` with .venv active)")
     console.print("one number  every score is a row of results/aggregate/<study>/scores.parquet")
