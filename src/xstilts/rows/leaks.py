@@ -13,14 +13,18 @@ A span row and a ranking query, which has no document, are thus compared by thei
 without a common shape share a first text at most: a premise that is a sentence of the MLM text.
 Candidates of a ranking are not scored, so they are not compared.
 
+Run by the stage `check`, which compares every pair of tasks. The stage `prepare` compares a task's
+rows with its own training rows, whole.
+
 Texts are kept as hashes of 16 bytes: a row costs some 50 to 130 bytes, whatever its length.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -44,6 +48,7 @@ BATCH = 5000  # rows that are plain Python objects at a time
 GLOBAL_ID = re.compile(r"[0-9a-f]{16}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 OWN_MARKS = re.compile(r"(_[a-z]{2,3})?(#\d+)?$")  # LAReQA's language, our number of a repeat
 Texts = tuple[str, ...]
+Shapes = Iterator[tuple[str, Texts]]
 HASH = 16  # bytes
 # A target's own training rows reach the scores of that target only.
 APART = "no model is trained on the one and scored on the other"
@@ -51,7 +56,12 @@ LEAKS = ("exact", "normalised", "same_id")  # a shared first text alone is repor
 Pair = dict[str, Any]
 
 
-def shapes(kind: str, row: Row) -> Iterator[tuple[str, Texts]]:
+def whole(row: Row) -> Shapes:
+    """One shape for all rows, as those of one task have the same texts."""
+    yield "whole", schema.texts(row)
+
+
+def shapes(kind: str, row: Row) -> Shapes:
     """(shape, texts) of a row, the most telling first."""
     if kind == "span":
         yield "asked", (row["context"], row["question"])
@@ -81,6 +91,14 @@ class Column:
     normal: list[bytes] = field(default_factory=list)
     first: list[bytes] = field(default_factory=list)  # of the first text, normalised
 
+    def add(self, number: int, texts: Texts) -> None:
+        """Add row `number`, which has these texts."""
+        normal = normalised(texts)
+        self.rows.append(number)
+        self.exact.append(digest(texts))
+        self.normal.append(digest(normal))
+        self.first.append(digest(normal[:1]))
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -101,22 +119,28 @@ class Sheet:
 
 
 def read(path: Path) -> Sheet:
-    """Hash the rows of a prepared file.
+    """Hash the rows of a prepared file, in the shapes of their kind.
 
     Raises:
         UserError: the file is missing, corrupt, or of no known kind.
     """
     table = files.read_parquet(path)
-    kind = kind_of(table.schema, path)
+    batches = table.to_batches(max_chunksize=BATCH)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    return sheet(path, rows, partial(shapes, kind_of(table.schema, path)))
+
+
+def sheet(path: Path, rows: Iterable[Row], shaped: Callable[[Row], Shapes]) -> Sheet:
+    """Hash the rows that a file holds, each in the shapes that `shaped` gives."""
     columns: dict[str, Column] = {}
     ids: dict[int, bytes] = {}
-    number = 0
-    for batch in table.to_batches(max_chunksize=BATCH):
-        for row in batch.to_pylist():
-            _add(columns, kind, row, number)
-            if GLOBAL_ID.search(row["id"]):
-                ids[number] = digest([OWN_MARKS.sub("", row["id"]).lower()])
-            number += 1
+    size = 0
+    for row in rows:
+        for shape, texts in shaped(row):
+            columns.setdefault(shape, Column()).add(size, texts)
+        if GLOBAL_ID.search(row["id"]):
+            ids[size] = digest([OWN_MARKS.sub("", row["id"]).lower()])
+        size += 1
     packed = {
         shape: {
             "rows": np.array(column.rows, np.int64),
@@ -126,18 +150,7 @@ def read(path: Path) -> Sheet:
         }
         for shape, column in columns.items()
     }
-    return Sheet(path, number, packed, _pack(list(ids.values())), np.array([*ids], np.int64))
-
-
-def _add(columns: dict[str, Column], kind: str, row: Row, number: int) -> None:
-    """Put one row into the columns of its shapes."""
-    for shape, texts in shapes(kind, row):
-        column = columns.setdefault(shape, Column())
-        normal = normalised(texts)
-        column.rows.append(number)
-        column.exact.append(digest(texts))
-        column.normal.append(digest(normal))
-        column.first.append(digest(normal[:1]))
+    return Sheet(path, size, packed, _pack(list(ids.values())), np.array([*ids], np.int64))
 
 
 def _pack(hashes: list[bytes]) -> Hashes:
