@@ -46,11 +46,6 @@ class Rows:
         return pa.Table.from_pylist(self.rows, schema=SCHEMAS[kind])
 
 
-def load_rows(task: Task, folder: Path, language: str, split: Split) -> list[Row]:
-    """Valid rows of one language's split from a fetched folder; see `read_split`."""
-    return read_split(task, folder, language, split).rows
-
-
 def labelled(task: Task, folder: Path) -> Task:
     """The task with the labels that only its data tells; most tasks name them themselves."""
     return replace(task, labels=task.labels_from(folder)) if task.labels_from else task
