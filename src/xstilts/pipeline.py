@@ -1,4 +1,9 @@
-"""Run one stage, as the CLI and so `dvc repro` do: alone, tracked, timed, in so many processes."""
+"""Run one stage, as the CLI and so `dvc repro` do: alone, tracked, timed, in so many processes.
+
+One process at a time for each run of a stage, as two would spoil each other's files. A file beside
+the output is locked by `flock`, which the kernel undoes when its holder dies however it dies. Where
+a file system knows no locks, the stage runs without one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of a study as DVC sees them."""
+"""The stages of a study as DVC sees them: which there are, what each reads, which would run."""
 
 from __future__ import annotations
 

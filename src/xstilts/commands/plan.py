@@ -1,4 +1,4 @@
-"""What `xstilts plan` prints: stages, runs, targets, costs, and what stands in the way."""
+"""`xstilts plan`: stages, runs, targets, costs, and what stands in the way of running them."""
 
 from __future__ import annotations
 

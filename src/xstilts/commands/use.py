@@ -1,4 +1,4 @@
-"""What a study is and what of it is done: `xstilts study use`, `study list` and `plan`."""
+"""`xstilts study use` compiles a study into params.yaml; `xstilts study list` names them all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a person looks: the report, and the MLflow UI on the study's runs."""
+"""`xstilts where` and `xstilts ui`: the report, and the MLflow UI on the runs of a study."""
 
 from __future__ import annotations
 

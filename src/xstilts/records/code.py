@@ -1,4 +1,7 @@
-"""What code a stage runs: the closure of its imports, and a hash of it."""
+"""What code a stage runs: the closure of its imports, and a hash of it.
+
+The files are the `deps` of dvc.yaml; the hash is in every record and every resumable state.
+"""
 
 from __future__ import annotations
 

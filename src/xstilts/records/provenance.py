@@ -1,7 +1,6 @@
 """When, where and on what a stage ran: what may differ between two runs of equal result.
 
-Also the reader of these files and of record.json, from which `tracking.sync` rebuilds its store.
-Written by the CLI after each stage to `provenance/<study>/<stage>/<key>.json`, which is no DVC
+Written by `pipeline` after each stage to `provenance/<study>/<stage>/<key>.json`, which is no DVC
 output, so equal work keeps an equal dvc.lock. The file is meant to be committed and published:
 it names hardware and versions, never a host, a user, a path outside the project or a secret.
 """

@@ -1,8 +1,4 @@
-"""What decides and describes a result, as `record.json` beside it; equal work, equal bytes.
-
-Also the static import graph of a stage: its files are the `deps` of dvc.yaml and are hashed into
-every record and every resumable state.
-"""
+"""What decides and describes a result, as `record.json` beside it; equal work, equal bytes."""
 
 from __future__ import annotations
 

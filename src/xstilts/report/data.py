@@ -1,4 +1,4 @@
-"""What every part of the report reads: the aggregate's rows and the study's names."""
+"""What all parts of the report, and `xstilts scores`, read: the rows of an aggregate, by name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Prepared rows: their schema by kind, and how raw rows become them.
+"""Raw rows -> valid rows of one language's split, and where the raw ones are.
 
-Pure but for `read`, which opens raw files. Used by `prepare`; schemas are for all who read rows.
+Used by `prepare`. Reads files through `sources`; what must hold for a row is in `valid`.
 """
 
 from __future__ import annotations

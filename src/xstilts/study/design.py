@@ -1,4 +1,8 @@
-"""What all parts of the compiler share: the study, the rows it needs, what it leaves out."""
+"""What all parts of the compiler share: the study, what it leaves out, and the rows it needs.
+
+`Design` checks each task, language and training as it comes up; `Needs` collects whose rows are
+used, and gives the sections `fetch` and `prepare` of params.yaml.
+"""
 
 from __future__ import annotations
 
