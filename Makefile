@@ -7,7 +7,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
 STAMP := .venv/installed
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+PIP := pip install --quiet --disable-pip-version-check
 
 .PHONY: help install demo mirror test test-all crashtest doctor lint ui clean
 
@@ -17,9 +17,9 @@ help: ## Show this list
 install: $(STAMP) ## Create .venv with the pinned dependencies
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 	  { echo 'xstilts needs Python 3.11. Mend: make install PYTHON=/path/to/python3.11'; exit 2; }
-	$(PYTHON) -m venv .venv
+	"$(PYTHON)" -m venv .venv
 	@echo 'installing pinned dependencies into .venv (some minutes, about 3 GB) ...'
 	@$(PIP) --require-hashes --no-deps -r docker/torch-cpu.lock 2>/dev/null || \
 	  { echo 'no CPU build of torch at hand: taking the CUDA build'; \

@@ -1,6 +1,7 @@
 """The command line: each verb has a purpose, starts fast, and a person's mistake is exit code 2."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -71,6 +72,19 @@ def test_verbs_for_people_load_nothing_heavy(arguments: tuple[str, ...], project
 def test_the_version_is_that_of_the_package() -> None:
     """Asked for in every bug report."""
     assert CliRunner().invoke(cli.app, ["version"]).output.strip() == __version__
+
+
+def test_sentences_and_paths_are_never_cut(
+    project: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a log of 80 columns a path that is cut cannot be copied."""
+    folder = project / "[a folder]" / ("x" * 90)
+    shutil.copytree(project / "studies", folder / "studies")
+    monkeypatch.chdir(folder)
+    used = cli("study", "use", "small", COLUMNS="80").stdout
+    assert used.endswith("cells. Next: `xstilts plan`, then `dvc repro`.\n")
+    assert used.count("\n") == 1
+    assert f"report      {folder}/report/small/index.html  (not made" in cli("where", COLUMNS="80").stdout
 
 
 def refuse(word: str, key: str | None = None) -> None:

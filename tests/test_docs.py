@@ -1,10 +1,12 @@
-"""The documented study file is one: what people copy must compile."""
+"""What people copy from pages and messages works: the documented study, every command."""
 
 import re
 from pathlib import Path
 
+import typer
 import yaml
 
+from xstilts import cli
 from xstilts.core.strict import parse
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import Study
@@ -20,3 +22,24 @@ def test_the_documented_study_compiles(root: Path) -> None:
         *("none", "single", "shuffled", "multi", "mlm"),
     }
     assert not compiled["left_out"]
+
+
+def test_every_command_that_is_named_exists(root: Path) -> None:
+    """A mend that names a verb of the past helps nobody. (CHANGELOG.md tells of that past.)"""
+    verbs = _verbs(typer.main.get_command(cli.app))
+    pages = [*root.glob("*.md"), *root.glob("d*/*.md"), *root.glob("*.yaml"), root / "Makefile"]
+    files = [*root.glob("src/**/*.py"), *(page for page in pages if page.name != "CHANGELOG.md")]
+    dead = [
+        f"{path.relative_to(root)}: xstilts {word} {second}"
+        for path in files
+        for word, second in re.findall(
+            r"(?m)(?:`|^\s*@?)xstilts ([a-z]+) ?([a-z]*)", path.read_text("utf-8")
+        )
+        if word not in verbs or (verbs[word] and second not in verbs[word])
+    ]
+    assert not dead, dead
+
+
+def _verbs(group: typer.core.TyperGroup) -> dict[str, set[str]]:
+    """Verb -> the verbs below it, if any."""
+    return {name: set(getattr(one, "commands", ())) for name, one in group.commands.items()}

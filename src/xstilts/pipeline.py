@@ -1,4 +1,9 @@
-"""Run one stage, as the CLI and so `dvc repro` do: alone, tracked, timed, in so many processes."""
+"""Run one stage, as the CLI and so `dvc repro` do: alone, tracked, timed, in so many processes.
+
+One process at a time for each run of a stage, as two would spoil each other's files. A file beside
+the output is locked by `flock`, which the kernel undoes when its holder dies however it dies. Where
+a file system knows no locks, the stage runs without one.
+"""
 
 from __future__ import annotations
 
@@ -59,11 +64,11 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
         gc.enable()  # off since the start, for the imports
         record = stage.run(loaded, key, Observe(tracker.log, quiet=not first))
         if first:
-            run_id = tracker.finish(record, folder)
+            ids = tracker.finish(record, folder), tracker.experiment_id
             seconds = time.monotonic() - clock
             hardware = machine.model_dump()
             ran = code.identity(word, code.variant_of(word, spec))
-            provenance.write(loaded.study, word, key, began, seconds, run_id, hardware, ran)
+            provenance.write(loaded.study, word, key, began, seconds, *ids, hardware, ran)
             runs_page.write(loaded.study)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-# DeepSpeed's own resumable state is pickled; resume.py compares its sha256 with what the kit itself
+# DeepSpeed's own resumable state is pickled; state.py compares its sha256 with what the kit itself
 # wrote beside it before DeepSpeed is asked to load it.
 EXCEPTION = ("src/xstilts/training/state.py", "load_checkpoint")
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}

@@ -71,6 +71,14 @@ def test_equal_bytes_are_exact(study: Path, shown: Any) -> None:
     assert text.endswith("hardware and versions: equal in all 5 fields\n")
 
 
+def test_a_path_is_never_cut(study: Path, cli: Any) -> None:
+    """A log has 80 columns or none; what a person copies from it has to be whole."""
+    other = study.parent / ("a_folder" * 20)
+    shutil.copytree(study, other, symlinks=True)
+    done = cli("verify", str(other), COLUMNS="80")
+    assert done.stdout.startswith(f"study tiny: this workspace against {other}\nverdict: exact\n")
+
+
 def test_a_small_difference_is_within_tolerance(study: Path, shown: Any) -> None:
     """Another CPU: other weights, scores that agree in the first digits."""
     rerun("0.01", "intermediate", "aggregate")

@@ -31,6 +31,11 @@ VERSIONS = {
 Pairs = Iterator[tuple[Any, Any]]  # ours, official: numbers, or dicts and lists of them
 
 
+def rank(queries: Any, candidates: Any, k: int) -> Any:
+    """Rows of the k nearest candidates of each query, by cosine."""
+    return search.top(search.unit_rows(queries), search.unit_rows(candidates), k)[1]
+
+
 def _of(ours: dict[str, Any], official: dict[str, Any]) -> tuple[Any, Any]:
     """Our values and the official ones of the same names."""
     return ours, {key: official[key] for key in ours}
@@ -165,7 +170,7 @@ def questions(case: Any, name: str) -> Pairs:
     """LAReQA: mAP at several depths over the candidates of all languages."""
     asked, pool, official = case["questions"], case["candidates"], case["expected"]
     vectors = (np.array([one["embedding"] for one in side]) for side in (asked, pool))
-    order = search.rank(*vectors, len(pool))
+    order = rank(*vectors, len(pool))
     ranked = [[pool[row]["uid"] for row in rows] for rows in order]
     right = [[one["uid"] for one in pool if own["xling_id"] in one["answers"]] for own in asked]
     for depth, k in (("map@20", 20), ("map@5", 5), ("map@2", 2), ("map_full", None)):
@@ -190,8 +195,8 @@ def real_questions(case: Any, name: str) -> Pairs:
         pytest.skip("XSTILTS_MIRROR is not set: no real rows of LAReQA here")
     task, mirror = tasks.load("lareqa"), Path(os.environ["XSTILTS_MIRROR"])
     for language, official in case["expected"].items():
-        rows = read.load_rows(task, mirror, language, task.evaluation)
-        known = {row["id"] for row in read.load_rows(task, mirror, language, "candidates")}
+        rows = read.read_split(task, mirror, language, task.evaluation).rows
+        known = {row["id"] for row in read.read_split(task, mirror, language, "candidates").rows}
         own = sum(len(known.intersection(row["relevant"])) for row in rows)
         ours = {"questions": len(rows), "candidates": len(known), "relevant_pairs": own}
         yield ours, official
@@ -203,7 +208,7 @@ def entities(case: Any, name: str) -> Pairs:
     vectors = np.array([one["embedding"] for one in pool])
     scores: dict[str, list[float]] = {"map@20": [], "map@5": []}
     for language, queries in case["queries"].items():
-        found = search.rank(np.array([one["embedding"] for one in queries]), vectors, 20)
+        found = rank(np.array([one["embedding"] for one in queries]), vectors, 20)
         ids = [one["example_id"] for one in queries]
         ranked = {
             id_: [pool[row]["entity_id"] for row in rows]

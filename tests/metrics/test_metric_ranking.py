@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.evaluation import search
-from xstilts.evaluation.search import rank, top
+from xstilts.evaluation.search import top, unit_rows
 from xstilts.metrics import METRICS
 from xstilts.metrics.ranking import average_precision
 
@@ -45,19 +45,20 @@ def test_blocks_find_what_brute_force_finds(
 def test_the_angle_ranks_and_not_the_length() -> None:
     """Mewsli-X normalises its candidates; LAReQA's are of length 1 from the start."""
     pool = np.array([[100.0, 100.0], [1.0, 0.0], [0.0, -1.0]])
-    assert rank(np.array([[2.0, 0.1]]), pool, 2).tolist() == [[1, 0]]
+    found = top(unit_rows(np.array([[2.0, 0.1]])), unit_rows(pool), 2)[1]
+    assert found.tolist() == [[1, 0]]
 
 
 def test_what_cannot_be_ranked_is_refused() -> None:
     """An empty pool or a nan would give indices, and so a score, without a word."""
     with pytest.raises(ValueError, match="are not"):
-        rank(np.ones((2, 3)), np.ones((2, 4)), 1)
+        top(np.ones((2, 3), np.float32), np.ones((2, 4), np.float32), 1)
     with pytest.raises(ValueError, match="2 neighbours among 0 rows"):
-        rank(np.ones((2, 3)), np.ones((0, 3)), 2)
+        top(np.ones((2, 3), np.float32), np.ones((0, 3), np.float32), 2)
     with pytest.raises(ValueError, match="0 neighbours"):
-        rank(np.ones((2, 3)), np.ones((2, 3)), 0)
+        top(np.ones((2, 3), np.float32), np.ones((2, 3), np.float32), 0)
     with pytest.raises(ValueError, match="not finite"):
-        rank(np.ones((2, 3)), np.full((2, 3), np.nan), 1)
+        unit_rows(np.full((2, 3), np.nan))
 
 
 @pytest.mark.parametrize(

@@ -24,13 +24,14 @@ def test_file_tells_time_machine_and_run(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XSTILTS_IMAGE_DIGEST", "sha256:abc")
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     path = provenance.write(
-        "demo", "transfer", "none-s1", started, 1.5, "run1", {"zero": 2}, code="c0de"
+        "demo", "transfer", "none-s1", started, 1.5, "run1", "7", {"zero": 2}, code="c0de"
     )
     assert path == Path("provenance/demo/transfer/none-s1.json")
     found = json.loads(path.read_text())
     assert found["started"] == "2026-01-02T03:04:05.000+00:00"
     assert (found["seconds"], found["mlflow_run_id"]) == (1.5, "run1")
     assert found["code"] == "c0de", "no output tells it"
+    assert found["mlflow_experiment_id"] == "7"
     assert (found["image"], found["machine"]) == ("sha256:abc", {"zero": 2})
     assert found["hardware"]["cpu"]
     assert found["hardware"]["cores"] >= 1
@@ -48,7 +49,7 @@ def test_file_is_fit_to_publish(monkeypatch: pytest.MonkeyPatch) -> None:
         "launch": "--hostfile=/etc/leak",
         "nested": {"user": "leak", "workers": [1, "~/leak"]},
     }
-    path = provenance.write("demo", "pretrain", "demo", 0.0, 1.0, None, machine, code="")
+    path = provenance.write("demo", "pretrain", "demo", 0.0, 1.0, None, None, machine, code="")
     text = path.read_text()
     assert not [word for word in ("leak", "node7", str(Path.cwd())) if word in text]
     assert json.loads(text)["machine"] == {"micro_batch": 8, "nested": {"workers": [1]}}
@@ -88,7 +89,7 @@ def test_what_decides_bits_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     Path("machine.yaml").write_text("threads: 3\n")
     found = json.loads(
-        provenance.write("demo", "fetch", "x", 0.0, 1.0, None, {}, code="").read_text()
+        provenance.write("demo", "fetch", "x", 0.0, 1.0, None, None, {}, code="").read_text()
     )
     assert found["bits"]["MKL_CBWR"] == "COMPATIBLE"
     assert found["bits"]["threads"] > 0

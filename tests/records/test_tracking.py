@@ -79,6 +79,7 @@ def test_a_run_holds_what_the_stage_told(project: Path) -> None:
         run_id = tracker.finish(record, folder)
     (run,) = runs(project)
     assert run.info.run_id == run_id
+    assert run.info.experiment_id == tracker.experiment_id
     assert run.info.status == "FINISHED"
     assert run.info.run_name == "transfer mnli-en-1000-s1"
     assert run.data.params["training.batch"] == "8"
@@ -209,7 +210,7 @@ def test_store_lost_on_the_way_stops_nothing(
 def test_sync_rebuilds_the_store_once(project: Path) -> None:
     """After `git pull` and `dvc pull` the UI shows the study, with the times of the first run."""
     record, _ = finished_stage(project)
-    provenance.write("demo", "transfer", record["key"], 1.7e9, 60.0, None, {}, code="")
+    provenance.write("demo", "transfer", record["key"], 1.7e9, 60.0, None, None, {}, code="")
     finished_stage(project, "other")
     assert tracking.sync("demo") == 2
     assert tracking.sync("demo") == 0, "a second sync must find every run"

@@ -36,6 +36,14 @@ def test_a_run_links_to_mlflow_and_is_found_by_its_key() -> None:
     assert 'href="../../report/demo/index.html"' in text
 
 
+def test_a_run_without_its_experiment_has_no_link() -> None:
+    """Experiment 0 is never the study's: a link to it opens nothing."""
+    write_json(Path("provenance/demo/transfer/none-s1.json"), {"mlflow_run_id": "abc123"})
+    text = runs_page.write("demo").read_text(encoding="utf-8")
+    assert "<td><code>abc123</code></td>" in text
+    assert "#/experiments" not in text
+
+
 def test_a_broken_file_is_shown_and_stops_nothing() -> None:
     """It is written after each stage; it must never make a stage fail."""
     broken = Path("provenance/demo/transfer/x.json")

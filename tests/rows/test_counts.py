@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from xstilts import tasks
@@ -60,14 +63,15 @@ def test_broken_characters_have_a_hash() -> None:
     assert leaks.digest(["\ud800"]) != leaks.digest(["?"])
 
 
-def test_rows_are_found_among_a_tasks_training_rows() -> None:
+def test_rows_are_found_among_a_tasks_training_rows(tmp_path: Path) -> None:
     """Exact, normalised, and by the first text alone, each at least as often as the one before."""
-    seen = counts.OwnRows(KINDS["classification"])
-    seen.add([{"text_a": "The door.", "text_b": "It."}, {"text_a": "...", "text_b": "It."}])
-    rows = [
-        {"text_a": "The door.", "text_b": "It."},
-        {"text_a": "the  DOOR", "text_b": "it!"},
-        {"text_a": "The door.", "text_b": "Else."},
-        {"text_a": "!?", "text_b": "It."},
-    ]
-    assert seen.count(rows) == {"exact": 1, "normalised": 2, "shared_first_text": 3}
+    train = [("The door.", "It."), ("...", "It.")]
+    test = [("The door.", "It."), ("the  DOOR", "it!"), ("The door.", "Else."), ("!?", "It.")]
+    pq.write_table(pa.table({"id": ["0", "1", "2", "3"]}), tmp_path / "rows.parquet")
+
+    def sheet(pairs: list[tuple[str, str]]) -> leaks.Sheet:
+        rows = [{"id": str(n), "text_a": a, "text_b": b} for n, (a, b) in enumerate(pairs)]
+        return leaks.sheet(tmp_path / "rows.parquet", rows, KINDS["classification"].whole)
+
+    own = counts.own_leaks({"train": {"en": sheet(train)}, "test": {"en": sheet(test)}})
+    assert own == {"test": {"en": {"exact": 1, "normalised": 2, "shared_first_text": 3}}}

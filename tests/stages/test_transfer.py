@@ -104,7 +104,7 @@ def test_predictions_that_tell_nothing_apart_are_flagged(
     kind: str, found: list[Any], wanted: bool
 ) -> None:
     """One candidate before all others for every query, or no pair at all, is a collapse."""
-    assert score.collapsed(kind, found) is wanted
+    assert scores.collapsed(score.answers(kind, found)) is wanted
 
 
 @pytest.mark.slow

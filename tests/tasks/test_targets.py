@@ -191,12 +191,12 @@ def test_mewsli_x_comes_from_three_configs(
     """Pairs to train on, mentions of a language, and one pool of candidates for all of them."""
     made = fixture("mewsli_x")
     task = lay_out(tasks.load("mewsli_x"), made["files"], "en", tmp_path)
-    (query,) = read.load_rows(task, tmp_path, "en", "test")
-    (candidate,) = read.load_rows(task, tmp_path, "mul", "candidates")
+    (query,) = read.read_split(task, tmp_path, "en", "test").rows
+    (candidate,) = read.read_split(task, tmp_path, "mul", "candidates").rows
     assert query["relevant"] == [candidate["id"]] == ["Q00000"]
     assert (query["positive"], candidate["relevant"]) == (None, [])
     assert candidate["text"] == "Bo hat eine Mühle."
-    assert all(row["positive"] for row in read.load_rows(task, tmp_path, "en", "train"))
+    assert all(row["positive"] for row in read.read_split(task, tmp_path, "en", "train").rows)
 
 
 @mirrored

@@ -167,7 +167,7 @@ def test_rows_of_the_published_shape_become_rows_of_the_kind(
     """Four made-up rows in the source's columns; some are to be left out or put right."""
     made = fixture(name)
     task = lay_out(tasks.load(name), made["files"], made["language"], tmp_path)
-    rows = read.load_rows(task, tmp_path, made["language"], made["split"])
+    rows = read.read_split(task, tmp_path, made["language"], made["split"]).rows
     assert rows[0] == made["first"]
     assert len(rows) == made["rows"]
     assert len({row["id"] for row in rows}) == len(rows)

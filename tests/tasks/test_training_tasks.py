@@ -142,7 +142,7 @@ def test_supertags_come_from_the_users_files(
     assert labels == tuple(sorted(labels))
     assert len(labels) == 7
     for split in task.members:
-        rows = read.load_rows(task, tmp_path, "en", split)
+        rows = read.read_split(task, tmp_path, "en", split).rows
         named = [[labels[tag] for tag in row["tags"]] for row in rows]
         assert named == [row["tags"] for row in made["files"][split]]
 

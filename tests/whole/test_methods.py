@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from xstilts.commands import graph, use
-from xstilts.core import design, flow, 
+from xstilts.core import design, flow
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
 

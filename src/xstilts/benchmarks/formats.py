@@ -1,4 +1,4 @@
-"""What all readers share: pairs of predictions and references, lines, and errors that name both."""
+"""What the readers of `score_files` share: pairs, lines, errors that name file and line."""
 
 from __future__ import annotations
 

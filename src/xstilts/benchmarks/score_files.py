@@ -1,7 +1,12 @@
 """Scores of anyone's predictions in the official file formats, with a signature to cite them by.
 
-Run by `xstilts score --task mlqa --language zh --predictions FILE --references FILE`. The readers
-are in official_files.py, the scorers in metrics/.
+Run by `xstilts score --task mlqa --language zh --predictions FILE --references FILE`.
+
+Formats are those that evaluate.py of google-research/xtreme (commit 838c13b) reads, and for LAReQA,
+whose script writes no predictions, JSON as Mewsli-X has it: {question id: [candidate ids, best
+first]} against {question id: [relevant ids]}. What is not the format is a UserError that names file
+and line; what the official code passes over in silence (ids without a prediction, ids too many) is
+passed over too, and said in `Pairs.notes`.
 """
 
 from __future__ import annotations
@@ -100,6 +105,18 @@ def score(
     return Scored(name, language, mean, values, pairs.n, "|".join(parts), pairs.notes)
 
 
+def read(task: str, predictions: Path, references: Path) -> Pairs:
+    """Both files of one task (our name) and language.
+
+    Raises:
+        UserError: a file is missing, is not in the task's format, or the two do not fit.
+    """
+    pairs = READERS[task](task, predictions, references)
+    if not pairs.references:
+        raise fault(references, "there are no rows", "give the file with the gold labels")
+    return pairs
+
+
 def _task(name: str, rules: protocols.Protocol) -> str:
     """Our name of a task that the protocol has."""
     plain = name.lower()
@@ -149,15 +166,3 @@ def show_score(
         print(f"{name:<{width}}  {text}")
     for note in done.notes:
         print(f"note: {note}")
-
-
-def read(task: str, predictions: Path, references: Path) -> Pairs:
-    """Both files of one task (our name) and language.
-
-    Raises:
-        UserError: a file is missing, is not in the task's format, or the two do not fit.
-    """
-    pairs = READERS[task](task, predictions, references)
-    if not pairs.references:
-        raise fault(references, "there are no rows", "give the file with the gold labels")
-    return pairs

@@ -1,10 +1,11 @@
-"""What `xstilts plan` prints: stages, runs, targets, costs, and what stands in the way."""
+"""`xstilts plan`: stages, runs, targets, costs, and what stands in the way of running them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from xstilts.commands import graph
@@ -29,8 +30,8 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
     console = Console(highlight=False, width=max(Console().width, WIDTH))
     estimate = Estimate(loaded, flops)
     report = loaded.report
-    console.print(f"[bold]{loaded.study}[/]: {report.title}")
-    console.print(f"source {report.source}; {_base(loaded)}")
+    console.print(f"[bold]{loaded.study}[/]: {escape(report.title)}", soft_wrap=True)
+    console.print(f"source {report.source}; {_base(loaded)}", soft_wrap=True, markup=False)
     console.print(_stages(loaded, pending, estimate))
     many = len(loaded.transfer) > MANY
     console.print((_grouped if many else _runs)(loaded, pending, estimate))
@@ -40,7 +41,8 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
     todo = cells // max(1, len(loaded.transfer)) * waiting
     console.print(
         f"{len(loaded.transfer)} runs, {cells} cells (run x target x language): "
-        f"{cells - todo} done, {todo} to run with `dvc repro`."
+        f"{cells - todo} done, {todo} to run with `dvc repro`.",
+        soft_wrap=True,
     )
     for line in _costs(loaded, estimate):
         console.print(line, soft_wrap=True)

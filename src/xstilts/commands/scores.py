@@ -1,4 +1,4 @@
-"""The table at the end of `make demo`, and of `xstilts scores`, in 100 columns.
+"""`xstilts scores`: the result table of a study, in 100 columns; `make demo` ends with it.
 
 Of few targets: settings x languages, a table per target. Of many: settings x targets, gains alone,
 and the best settings under the published aggregates that are whole.

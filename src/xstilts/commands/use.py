@@ -44,6 +44,7 @@ def use(name: str | None) -> None:
         f"the study in use is [bold]{name}[/]: {len(loaded.transfer)} runs, "
         f"{cells(loaded)} cells. Next: `xstilts plan`, then `dvc repro`.",
         highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a person looks: the report, and the MLflow UI on the study's runs."""
+"""`xstilts where` and `xstilts ui`: the report, and the MLflow UI on the runs of a study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def show_places() -> None:
     """Print where the report is and how to open the UI."""
     study = design.in_use().study
     page = (paths.report(study) / "index.html").resolve()
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, markup=False)
     console.print(f"report      {page}" + ("" if page.exists() else "  (not made yet: dvc repro)"))
     console.print("MLflow UI   make ui   (or `xstilts ui` with .venv active)")
     console.print(f"one number  every score is a row of {paths.aggregated(study)}/scores.parquet")

@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, files, paths, params, machine, progress, words."""
+"""What everything else stands on: errors, files, paths, params, machine, progress, the words."""

@@ -1,4 +1,7 @@
-"""The one exception that is meant for people; the CLI prints it as one line and exits with 2."""
+"""The one exception that is meant for people; the command line prints it and exits with 2.
+
+`disk` makes one of what a full, read-only or forbidden file system leads to, in any library.
+"""
 
 from __future__ import annotations
 

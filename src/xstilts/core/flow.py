@@ -1,9 +1,11 @@
-"""The flow, one file a step: read, call functions, write. Stages know no MLflow and no SLURM."""
+"""The words of the flow: one a stage, in its order.
+
+The word is the stage in dvc.yaml, `stages/<word>.py`, the verb of the command line, the section of
+params.yaml, the MLflow tag and the output folder.
+"""
 
 from __future__ import annotations
 
-# In the order of the flow. One word per stage: dvc.yaml, `stages/<word>.py`, the CLI verb, the
-# section of params.yaml, the MLflow tag and the output folder all use it.
 WORDS = (
     "fetch",
     "prepare",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from xstilts.core.strict import Strict
+from xstilts.core.strict import Seed, Strict
 
 Size = int | Literal["all"]
 Method = Literal["single", "shuffled", "multi", "mlm"]
@@ -106,7 +106,7 @@ class Subset(Strict):
 class Subsample(Strict):
     """Seeded, nested subsets; `copies` are validation rows that travel with them."""
 
-    seed: int
+    seed: Seed
     reads: str  # what DVC watches: the prepared file, or where there are several their folder
     subsets: list[Subset] = Field(min_length=1)
     copies: dict[str, list[str]] = Field(default_factory=dict)  # file name -> prepared files
@@ -152,7 +152,7 @@ class Pretrain(Strict):
     architecture: Architecture | None = None
     corpora: list[Corpus] = Field(default_factory=list)
     training: Training | None = None
-    seed: int = 1
+    seed: Seed = 1
 
 
 class Part(Strict):
@@ -186,7 +186,7 @@ class Intermediate(Strict):
     task: str  # a task, or the name of a mix
     language: str
     size: Size  # rows of the task; in a mix of each task, at most
-    seed: int
+    seed: Seed
     rows: str  # what DVC watches: the subset, or the mix's folder
     watch: str  # what DVC watches for validation: these rows, or where there are none the tokenizer
     parts: list[Part] = Field(min_length=1)
@@ -238,7 +238,7 @@ class Transfer(Strict):
     task: str
     source_language: str
     size: Size
-    seed: int
+    seed: Seed
     checkpoint: str
 
 
@@ -246,7 +246,7 @@ class Aggregate(Strict):
     """How intervals are made, and what is chosen."""
 
     resamples: int = Field(1000, gt=0)
-    seed: int = 1
+    seed: Seed = 1
     confidence: float = Field(0.95, gt=0.5, lt=1)
     best_per_target: bool = False  # a row `best`: per target the setting best on validation rows
 

@@ -1,4 +1,4 @@
-"""What a stage tells while it works: live curves and progress. Stages know this and no tracker."""
+"""What a stage tells while it works: live curves, and how far it is. Stages know no tracker."""
 
 from __future__ import annotations
 

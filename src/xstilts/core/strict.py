@@ -1,25 +1,45 @@
 """Strict models and YAML files: an unknown, missing or double key is one clear error.
 
-Used by `params`, `study` and whatever else a person writes by hand.
+The base of params.yaml, machine.yaml, pins.yaml, references.yaml and the study files.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from xstilts.core.errors import UserError
 
 M = TypeVar("M", bound="Strict")
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes; torch and Python take more
 
 
 class Strict(BaseModel):
-    """A model that refuses keys it does not know."""
+    """A model that refuses keys it does not know, and numbers that are none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse `batch: true`, which Python takes for 1."""
+        of = cls.model_fields[info.field_name or ""].annotation
+        given = value if isinstance(value, list) else [value]
+        if of is not bool and any(isinstance(one, bool) for one in given):
+            raise ValueError("a number or text is expected, not true or false")
+        return value
 
 
 def describe(error: ValidationError) -> str:

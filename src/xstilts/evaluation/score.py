@@ -13,8 +13,7 @@ from xstilts.evaluation.predictors import Predicted
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
 from xstilts.metrics import METRICS
-from xstilts.results import scores
-from xstilts.results.scores import ScoreRow
+from xstilts.results.scores import ScoreRow, collapsed
 
 
 def score_rows(
@@ -38,7 +37,7 @@ def score_rows(
             value=value,
             n=len(predicted.gold),
             chance=target.chance,
-            collapsed=collapsed(target.kind, predicted.found),
+            collapsed=collapsed(answers(target.kind, predicted.found)),
             protocol=target.protocol,
             data_sha=files.sha256_file(path),
         )
@@ -46,15 +45,13 @@ def score_rows(
     ]
 
 
-def collapsed(kind: str, found: list[Any]) -> bool:
-    """Whether predictions are all the same; of rankings and mined pairs the first ones count.
+def answers(kind: str, found: list[Any]) -> list[Any]:
+    """One answer an example, by which predictions are told apart: of several the first, or None.
 
     So a ranker collapses that puts one candidate before all others for every query, and a miner
     that finds no pair.
     """
-    if KINDS[kind].by_id:
-        found = [next(iter(one), None) for one in found]
-    return scores.collapsed(found)
+    return [next(iter(one), None) for one in found] if KINDS[kind].by_id else found
 
 
 def prediction_rows(target: Target, language: str, predicted: Predicted) -> list[Row]:

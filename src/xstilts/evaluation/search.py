@@ -13,27 +13,15 @@ NEIGHBOURS = 4
 _BLOCK = 1024  # queries per product, which bounds memory at _BLOCK x pool rows
 
 
-def rank(
-    queries: NDArray[np.floating], candidates: NDArray[np.floating], k: int
-) -> NDArray[np.int64]:
-    """Rows of the k candidates (c, d) nearest to each query (q, d) by cosine: (q, min(k, c)).
-
-    Best first; of equal products the lower row is first. Both scripts multiply: LAReQA's encoders
-    give unit vectors, Mewsli-X normalises candidates, so cosine gives the same order in both.
-
-    Raises:
-        ValueError: as `top`.
-    """
-    return top(unit_rows(queries), unit_rows(candidates), k)[1]
-
-
 def top(
     queries: NDArray[np.float32], pool: NDArray[np.float32], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The k largest inner products of each query (q, d) with pool rows (p, d), exactly.
 
     Returns products and pool rows, each (q, min(k, p)), best first, of equal ones the lower row
-    first. Never holds more than a block of products.
+    first. Never holds more than a block of products. Between unit rows it goes by cosine, whose
+    order is that of both published scripts: LAReQA's encoders give unit vectors, Mewsli-X
+    normalises candidates.
 
     Raises:
         ValueError: shapes do not fit, k is below 1, or the pool is empty.

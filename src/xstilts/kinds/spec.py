@@ -99,6 +99,10 @@ class Spec:
             found += [words] if isinstance(words, str) else words
         return tuple(found)
 
+    def whole(self, row: Row) -> Iterator[tuple[str, Texts]]:
+        """One shape for all rows, as those of one task have the same texts."""
+        yield "whole", self.texts(row)
+
     def shapes(self, row: Row) -> Iterator[tuple[str, Texts]]:
         """(shape, texts) of a row, the most telling first."""
         if isinstance(self.shape, str):

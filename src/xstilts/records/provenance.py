@@ -1,7 +1,6 @@
 """When, where and on what a stage ran: what may differ between two runs of equal result.
 
-Also the reader of these files and of record.json, from which `tracking.sync` rebuilds its store.
-Written by the CLI after each stage to `provenance/<study>/<stage>/<key>.json`, which is no DVC
+Written by `pipeline` after each stage to `provenance/<study>/<stage>/<key>.json`, which is no DVC
 output, so equal work keeps an equal dvc.lock. The file is meant to be committed and published:
 it names hardware and versions, never a host, a user, a path outside the project or a secret.
 """
@@ -34,6 +33,7 @@ def write(
     started: datetime | float,
     seconds: float,
     mlflow_run_id: str | None,
+    mlflow_experiment_id: str | None,
     machine: dict[str, Any],
     code: str,
 ) -> Path:
@@ -42,7 +42,8 @@ def write(
     Args:
         started: start as an aware datetime, or seconds since the epoch.
         seconds: wall-clock duration.
-        mlflow_run_id: the live run in the MLflow store of this machine; None when untracked.
+        mlflow_run: ids of the live run and its experiment in the MLflow store of this machine;
+            None when untracked.
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
         code: sha256 of what the stage runs (code.identity).
 
@@ -59,6 +60,7 @@ def write(
         "started": started.astimezone(UTC).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 3),
         "mlflow_run_id": mlflow_run_id,
+        "mlflow_experiment_id": mlflow_experiment_id,
         "git": git_state(),
         "code": code,
         "image": os.environ.get("XSTILTS_IMAGE_DIGEST") or None,

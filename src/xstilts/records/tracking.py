@@ -48,6 +48,7 @@ class Tracker:
     """Takes what a stage tells. This one drops it; `track` yields a live one where it can."""
 
     run_id: str | None = None
+    experiment_id: str | None = None
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
         """Add a point to each named curve."""
@@ -108,15 +109,15 @@ class _Run(Tracker):
         self._points: list[tuple[str, float, int, int]] = []  # name, value, ms, step
         self._live: set[tuple[str, int]] = set()
         self._sent = time.monotonic()
-        self._experiment = _experiment(client, spec["study"])
+        self.experiment_id: str = _experiment(client, spec["study"])
         name = f"{spec['stage']} {spec['key']}"
         store, _, path = client.tracking_uri.partition(":///")
         self._local = Path(path).parent / "artifacts" if store == "sqlite" else None
         if self._local:
-            _close_dead(client, self._experiment, name)
+            _close_dead(client, self.experiment_id, name)
         start = times[0] if times else self._now()
         run = client.create_run(
-            self._experiment, start, tracking_view.labels(spec, git), run_name=name
+            self.experiment_id, start, tracking_view.labels(spec, git), run_name=name
         )
         self.run_id: str = run.info.run_id
         self._artifacts: str = run.info.artifact_uri
@@ -144,7 +145,7 @@ class _Run(Tracker):
                 self._copy(folder / name, name)
             self._send("tags", tags.items())
             tag, view = tracking_view.view(record["stage"], list(record["metrics"]))
-            self._client.set_experiment_tag(self._experiment, tag, view)
+            self._client.set_experiment_tag(self.experiment_id, tag, view)
         return self.run_id
 
     def close(self, status: str, error: BaseException | None = None) -> None:
@@ -274,7 +275,7 @@ def _close_dead(client: MlflowClient, experiment: str, name: str) -> None:
 def _warn(error: Exception) -> str:
     """Tell the user once; return the reason."""
     reason = f"tracking: {tracking_view.one_line(error)}"
-    mend = "The stage goes on. Mend: `xstilts sync` rebuilds the store from the records"
+    mend = "The stage goes on. Mend: `xstilts track sync` rebuilds the store from the records"
     print(f"xstilts: this stage is not in MLflow ({reason}). {mend}", file=sys.stderr)
     return reason
 

@@ -1,4 +1,7 @@
-"""Records as MLflow shows them: tags, params, points, tables. Pure; used by tracking."""
+"""Finished stages as MLflow shows them: their tags, params, points, artifacts and tables.
+
+Reads record.json and provenance; `tracking` writes what comes out into the store.
+"""
 
 from __future__ import annotations
 

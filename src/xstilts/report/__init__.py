@@ -1,1 +1,1 @@
-"""The report of a study: figures, tables, one page, a terminal table. Reads summaries alone."""
+"""The report of a study, read from summaries alone, and the page of where its runs were made."""

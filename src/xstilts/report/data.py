@@ -1,4 +1,4 @@
-"""What every part of the report reads: the aggregate's rows and the study's names."""
+"""What all parts of the report, and `xstilts scores`, read: the rows of an aggregate, by name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xstilts.benchmarks.references import Reference
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.core.params import Params
-from xstilts.results.scores import AGGREGATES, ALL, ZERO_SHOT, unusual
+from xstilts.results.scores import ALL, ZERO_SHOT, unusual
 
 Row = dict[str, Any]
 Series = tuple[str, str, str, str]  # method, task, source language, variant
@@ -117,12 +117,6 @@ class Results:
             if row["target"] == ALL or row["delta"] is None or row["p_holm"] is None:
                 continue
             if row["language"] == self.headline(row["target"]):
-                yield row
-
-    def single_language_rows(self) -> Iterator[Row]:
-        """Summary rows of real languages of real targets."""
-        for row in self.summary:
-            if row["target"] != ALL and row["language"] not in AGGREGATES:
                 yield row
 
 

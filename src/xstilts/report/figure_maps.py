@@ -1,4 +1,8 @@
-"""Heat map of a target: run group x language."""
+"""All settings of a study at once: scores by language, and the gain of each.
+
+`heat_map` has a row a setting and a column a language of one target; `gains` has a row a setting
+and a panel a target, for studies without sizes to draw a line over.
+"""
 
 from __future__ import annotations
 

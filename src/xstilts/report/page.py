@@ -1,4 +1,8 @@
-"""The page: one HTML file with its style and figures inside, readable without a network."""
+"""The page: one HTML file with its style and figures inside, readable without a network.
+
+The stage `report` asks `build` for the figures that the study calls for, `render` for index.html,
+and `save` for the points that `dvc plots` draws.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Tables of the published aggregates: a study's own beside what was published, with its source."""
+"""What stands beside a study's own numbers: published scores, and rows that it has seen before.
+
+`build` gives a table of the aggregates per protocol and one of all sources, `leak_tables` the one
+of training rows that are evaluation rows. Called by `tables`.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +21,8 @@ MARKS = {"verified": "", "recalled": "?", "derived": "≈"}
 # X-STILTs scores the tasks of XTREME: its scores stand beside, with their name.
 BESIDE = {"x-stilts": ("x-stilts", "xtreme")}
 Column = tuple[str, str]  # level, name
-COUNTS = ("rows", "exact", "normalised", "same_id", "shared_first_text")
-HEADER = (
+LEAK_COUNTS = ("rows", "exact", "normalised", "same_id", "shared_first_text")
+LEAK_HEADER = (
     "learnt from",
     "evaluated on",
     "language",
@@ -204,17 +208,17 @@ def leak_tables(results: Results) -> list[Table]:
     found = [("training", pair) for pair in results.overlap["pairs"]]
     found += [("selection", pair) for pair in results.overlap.get("selection", [])]
     records = [{"use": use, **pair} for use, pair in found]
-    rows = [_row(use, pair) for use, pair in found]
-    return [Table("leaks", "Leaks", _leak_caption(results.overlap), HEADER, rows, records)]
+    rows = [_leak_row(use, pair) for use, pair in found]
+    return [Table("leaks", "Leaks", _leak_caption(results.overlap), LEAK_HEADER, rows, records)]
 
 
-def _row(use: str, pair: Mapping[str, Any]) -> list[Entry]:
+def _leak_row(use: str, pair: Mapping[str, Any]) -> list[Entry]:
     learnt = pair["training"] + (" (chooses)" if use == "selection" else "")
     return [
         Entry(learnt, head=True),
         Entry(pair["evaluation"]),
         Entry(pair["language"]),
-        *(Entry(f"{pair[name]:,}" if pair[name] else "–") for name in COUNTS),
+        *(Entry(f"{pair[name]:,}" if pair[name] else "–") for name in LEAK_COUNTS),
         Entry(pair["allowed"] or "–"),
     ]
 

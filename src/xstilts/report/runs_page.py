@@ -1,7 +1,7 @@
 """The page of where and when runs were made: `provenance/<study>/runs.html`, outside DVC and git.
 
 The report must have equal bytes for equal work, so times, hosts and MLflow ids are not on it. This
-page has them; the run wrapper calls `write(study)` after each stage. Any part may be missing.
+page has them; `pipeline` calls `write(study)` after each stage. Any part may be missing.
 """
 
 from __future__ import annotations
@@ -79,11 +79,11 @@ def _section(stage: str, found: Mapping[str, Mapping[str, Any]]) -> str:
 def _row(stage: str, key: str, content: Mapping[str, Any]) -> str:
     """Key, link to MLflow, and everything else that the file says."""
     anchor = key if stage == "transfer" else f"{stage}-{key}"
-    run, experiment = content.get("mlflow_run_id"), content.get("mlflow_experiment_id", "0")
-    link = "–"
-    if run:
+    run, experiment = content.get("mlflow_run_id"), content.get("mlflow_experiment_id")
+    link = f"<code>{escape(str(run))}</code>" if run else "–"
+    if run and experiment:  # files of version 0.1.0 do not say in which experiment the run is
         address = f"{MLFLOW}/#/experiments/{experiment}/runs/{run}"
-        link = f'<a href="{escape(address)}"><code>{escape(str(run))}</code></a>'
+        link = f'<a href="{escape(address)}">{link}</a>'
     facts = "".join(_fact(name, content[name]) for name in sorted(content) if name not in LEFT_OUT)
     return (
         f'<tr id="{escape(anchor)}"><th scope="row"><code>{escape(key)}</code></th>'

@@ -1,6 +1,6 @@
 """How every figure looks and is written: style, colours, SVG and PNG with stable bytes.
 
-matplotlib is imported at the top: only the report stage imports this module.
+matplotlib is imported at the top, which takes a second: the stage `report` imports figures late.
 """
 
 from __future__ import annotations

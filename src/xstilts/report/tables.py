@@ -1,4 +1,4 @@
-"""Tables of the report, but for published scores and leaks (published.py)."""
+"""All tables of the report, in order; published.py makes those of published scores and leaks."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What the data say, in words: the finding at the head of the page.
+"""What the report says in sentences: the finding at the head of the page, the notes at its end.
 
-Every number and every verb here is computed from the rows; nothing is claimed beforehand.
+Every number and every verb of the finding is computed from the rows; nothing is claimed beforehand.
+The notes say how the numbers came about: data, protocol, budget, selection, intervals, tests.
 """
 
 from __future__ import annotations
@@ -185,7 +186,7 @@ def _mixing(results: Results) -> list[tuple[str, str]]:
         if spec.mixing is None or len(spec.parts) < 2:
             continue
         shares = [(part, part.share) for part in spec.parts]
-        text = f"{spec.task}: {_join_and(part.task for part, share in shares if share is None)}"
+        text = f"{spec.task}: {_join((part.task for part, share in shares if share is None), ', ')}"
         cap, temperature = spec.mixing.cap, spec.mixing.temperature
         if sum(share is None for _, share in shares) > 1:
             limit = f"the smaller of rows and {cap:,}" if cap else "rows"
@@ -194,11 +195,7 @@ def _mixing(results: Results) -> list[tuple[str, str]]:
         for part, share in shares:
             text += "" if share is None else f", {100 * share:g}% of the updates {part.kind}"
         texts.append(text)
-    return [("Mixing", _join_and(texts, "; ") + ".")] if texts else []
-
-
-def _join_and(texts: Iterable[str], between: str = ", ") -> str:
-    return between.join(dict.fromkeys(texts))
+    return [("Mixing", _join(texts, "; ") + ".")] if texts else []
 
 
 def _protocols(results: Results) -> str:
@@ -214,12 +211,10 @@ def _protocols(results: Results) -> str:
 
 
 def _budgets(results: Results) -> str:
-    middle = _join(_budget(spec.training) for spec in results.params.intermediate.values())
-    final = _join(
-        _budget(spec.training)
-        for spec in results.params.targets.values()
-        if spec.training is not None
-    )
+    params = results.params
+    middle = _join((_budget(one.training) for one in params.intermediate.values()), " or ")
+    trainings = [one.training for one in params.targets.values()]
+    final = _join((_budget(training) for training in trainings if training is not None), " or ")
     return f"Intermediate training: {middle or 'none'}. Fine-tuning on a target: {final or 'none'}."
 
 
@@ -235,8 +230,9 @@ def _budget(training: Training) -> str:
     return text
 
 
-def _join(texts: Iterable[str]) -> str:
-    return " or ".join(dict.fromkeys(texts))
+def _join(texts: Iterable[str], between: str) -> str:
+    """Each text once."""
+    return between.join(dict.fromkeys(texts))
 
 
 def _selection(results: Results) -> str:

@@ -133,7 +133,7 @@ def add(results: Sequence[TargetResult], choices: Sequence[Choice]) -> None:
                 cell[BEST] = cell[group]
 
 
-def score_rows(rows: Sequence[ScoreRow], choices: Sequence[Choice]) -> list[ScoreRow]:
+def chosen_rows(rows: Sequence[ScoreRow], choices: Sequence[Choice]) -> list[ScoreRow]:
     """Scores of the chosen runs under the name `best-s<seed>`, for the published aggregates."""
     chosen = {choice.target: choice.group for choice in choices}
     changed = {"method": "best", "variant": "", "task": "best", "source_language": "best"}

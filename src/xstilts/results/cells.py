@@ -1,4 +1,8 @@
-"""The cells of a study: all runs on one target and language, checked against each other."""
+"""The cells of a study: the scores of all runs on one target and language, checked and joined.
+
+Read by the stage `aggregate`, which refuses holes, doubles and scores that their predictions do not
+add up to.
+"""
 
 from __future__ import annotations
 

@@ -1,16 +1,13 @@
-"""Counts over prepared rows, and the check for evaluation rows that training has seen."""
+"""What `prepare` says of a task's rows: counts, and its own training rows among the others."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
-from xstilts.kinds.spec import KINDS, Spec, Texts
-from xstilts.rows import read
-from xstilts.rows.leaks import digest, normalised
-from xstilts.tasks.base import Row, Task
+from xstilts.kinds.spec import KINDS
+from xstilts.rows import leaks, read
+from xstilts.tasks.base import Row, Split, Task
 
 
 def describe(task: Task, rows: read.Rows) -> dict[str, Any]:
@@ -44,40 +41,18 @@ def _labels(task: Task, rows: list[Row]) -> dict[str, int]:
     return {name: found[index] for index, name in enumerate(task.labels)} if found else {}
 
 
-@dataclass
-class OwnRows:
-    """What a task's training rows read as, to find its own evaluation rows among them.
+def own_leaks(sheets: dict[Split, dict[str, leaks.Sheet]]) -> dict[str, Any]:
+    """Rows of a task's other splits that are among its training rows: split -> language -> counts.
 
-    exact: all texts of a row; normalised: the same by `normalise`; first: the first text alone
-    (premise, context, sentence), normalised. Hashes, so that a million rows fit. The stage `check`
-    compares across tasks.
+    `shared_first_text`, the widest, is of the first text alone: premise, context, sentence.
     """
-
-    kind: Spec
-    exact: set[bytes] = field(default_factory=set)
-    normalised: set[bytes] = field(default_factory=set)
-    first: set[bytes] = field(default_factory=set)
-
-    def add(self, rows: Iterable[Row]) -> None:
-        """Remember training rows."""
-        for row in rows:
-            exact, normal, first = _hashes(self.kind.texts(row))
-            self.exact.add(exact)
-            self.normalised.add(normal)
-            self.first.add(first)
-
-    def count(self, rows: Iterable[Row]) -> dict[str, int]:
-        """Evaluation rows that occur among the training rows; `shared_first_text` is the widest."""
-        out = {"exact": 0, "normalised": 0, "shared_first_text": 0}
-        for row in rows:
-            exact, normal, first = _hashes(self.kind.texts(row))
-            out["exact"] += exact in self.exact
-            out["normalised"] += normal in self.normalised
-            out["shared_first_text"] += first in self.first
-        return out
-
-
-def _hashes(texts: Texts) -> tuple[bytes, bytes, bytes]:
-    """Of a row's texts, of the same normalised, and of the first one normalised."""
-    normal = normalised(texts)
-    return digest(texts), digest(normal), digest(normal[:1])
+    seen = leaks.Seen(list(sheets.get("train", {}).values()))
+    names = ("exact", "normalised", "shared_first_text")
+    return {
+        split: {
+            language: {name: count for name, count in seen.compare(one).items() if name in names}
+            for language, one in languages.items()
+        }
+        for split, languages in sheets.items()
+        if split != "train"
+    }

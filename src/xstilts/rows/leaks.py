@@ -13,6 +13,9 @@ A span row and a ranking query, which has no document, are thus compared by thei
 without a common shape share a first text at most: a premise that is a sentence of the MLM text.
 Candidates of a ranking are not scored, so they are not compared.
 
+Run by the stage `check`, which compares every pair of tasks. The stage `prepare` compares a task's
+rows with its own training rows, whole.
+
 Texts are kept as hashes of 16 bytes: a row costs some 50 to 130 bytes, whatever its length.
 """
 
@@ -20,7 +23,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -42,6 +45,7 @@ BATCH = 5000  # rows that are plain Python objects at a time
 # QA's numbers), unlike a row's number in its file.
 GLOBAL_ID = re.compile(r"[0-9a-f]{16}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 OWN_MARKS = re.compile(r"(_[a-z]{2,3})?(#\d+)?$")  # LAReQA's language, our number of a repeat
+Shapes = Iterator[tuple[str, Texts]]
 HASH = 16  # bytes
 # A target's own training rows reach the scores of that target only.
 APART = "no model is trained on the one and scored on the other"
@@ -57,6 +61,14 @@ class Column:
     exact: list[bytes] = field(default_factory=list)
     normal: list[bytes] = field(default_factory=list)
     first: list[bytes] = field(default_factory=list)  # of the first text, normalised
+
+    def add(self, number: int, texts: Texts) -> None:
+        """Add row `number`, which has these texts."""
+        normal = normalised(texts)
+        self.rows.append(number)
+        self.exact.append(digest(texts))
+        self.normal.append(digest(normal))
+        self.first.append(digest(normal[:1]))
 
 
 @dataclass(frozen=True)
@@ -78,22 +90,28 @@ class Sheet:
 
 
 def read(path: Path) -> Sheet:
-    """Hash the rows of a prepared file.
+    """Hash the rows of a prepared file, in the shapes of their kind.
 
     Raises:
         UserError: the file is missing, corrupt, or of no known kind.
     """
     table = files.read_parquet(path)
-    kind = kind_of(table.schema, path)
+    batches = table.to_batches(max_chunksize=BATCH)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    return sheet(path, rows, kind_of(table.schema, path).shapes)
+
+
+def sheet(path: Path, rows: Iterable[Row], shaped: Callable[[Row], Shapes]) -> Sheet:
+    """Hash the rows that a file holds, each in the shapes that `shaped` gives."""
     columns: dict[str, Column] = {}
     ids: dict[int, bytes] = {}
-    number = 0
-    for batch in table.to_batches(max_chunksize=BATCH):
-        for row in batch.to_pylist():
-            _add(columns, kind, row, number)
-            if GLOBAL_ID.search(row["id"]):
-                ids[number] = digest([OWN_MARKS.sub("", row["id"]).lower()])
-            number += 1
+    size = 0
+    for row in rows:
+        for shape, texts in shaped(row):
+            columns.setdefault(shape, Column()).add(size, texts)
+        if GLOBAL_ID.search(row["id"]):
+            ids[size] = digest([OWN_MARKS.sub("", row["id"]).lower()])
+        size += 1
     packed = {
         shape: {
             "rows": np.array(column.rows, np.int64),
@@ -103,18 +121,7 @@ def read(path: Path) -> Sheet:
         }
         for shape, column in columns.items()
     }
-    return Sheet(path, number, packed, _pack(list(ids.values())), np.array([*ids], np.int64))
-
-
-def _add(columns: dict[str, Column], kind: Spec, row: Row, number: int) -> None:
-    """Put one row into the columns of its shapes."""
-    for shape, texts in kind.shapes(row):
-        column = columns.setdefault(shape, Column())
-        normal = normalised(texts)
-        column.rows.append(number)
-        column.exact.append(digest(texts))
-        column.normal.append(digest(normal))
-        column.first.append(digest(normal[:1]))
+    return Sheet(path, size, packed, _pack(list(ids.values())), np.array([*ids], np.int64))
 
 
 def _pack(hashes: list[bytes]) -> Hashes:

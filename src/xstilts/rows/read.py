@@ -1,6 +1,6 @@
-"""Prepared rows: their schema by kind, and how raw rows become them.
+"""Raw rows -> valid rows of one language's split, and where the raw ones are.
 
-Pure but for `read`, which opens raw files. Used by `prepare`; schemas are for all who read rows.
+Used by `prepare`. Reads files through `sources`; what must hold for a row is in `valid`.
 """
 
 from __future__ import annotations
@@ -44,11 +44,6 @@ class Rows:
     def table(self, kind: str) -> pa.Table:
         """The rows in the schema of their kind."""
         return pa.Table.from_pylist(self.rows, schema=KINDS[kind].schema)
-
-
-def load_rows(task: Task, folder: Path, language: str, split: Split) -> list[Row]:
-    """Valid rows of one language's split from a fetched folder; see `read_split`."""
-    return read_split(task, folder, language, split).rows
 
 
 def labelled(task: Task, folder: Path) -> Task:

@@ -1,4 +1,4 @@
-"""One seeded order of rows, the heads of which are the nested subsets. Pure but for reading."""
+"""One seeded order of rows, the heads of which are the nested subsets. Used by `subsample`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What must hold for a row: its texts, label, answers and ids are there and fit together. Pure.
 
-Used by `data`, for every row that a study reads.
+Used by `read`, for every row that a study reads.
 """
 
 from __future__ import annotations

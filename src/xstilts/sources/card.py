@@ -1,4 +1,8 @@
-"""A data set's card (README.md with YAML on top): which files make which split of which config."""
+"""A data set's card (README.md with YAML on top): which files make which split of which config.
+
+Read by fetch, prepare and plan: so in 150 lines of its own, as `datasets`, which reads cards alike,
+takes half a second to import.
+"""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     best.add(results, choices)
     results.append(summary.over_targets(results))
     table = summary.summary_rows(params.study, results, bootstrap)
-    published = [*rows, *best.score_rows(rows, choices)]
+    published = [*rows, *best.chosen_rows(rows, choices)]
     tables = {
         "scores": scores.to_table(rows, code.identity("transfer")),
         "summary": _table(table, SUMMARY_SCHEMA),

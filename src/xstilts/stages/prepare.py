@@ -16,12 +16,11 @@ from xstilts.core.params import Params, Prepare
 from xstilts.core.progress import Observe, Record
 from xstilts.kinds.spec import KINDS
 from xstilts.records import record
-from xstilts.rows import read
-from xstilts.rows.counts import OwnRows, describe
+from xstilts.rows import leaks, read
+from xstilts.rows.counts import describe, own_leaks
 from xstilts.sources import manifest
 from xstilts.tasks.base import Split, Task
 
-# train first: the leak check needs it
 ORDER: tuple[Split, ...] = ("train", "validation", "test", "candidates")
 
 
@@ -61,9 +60,9 @@ def run(params: Params, key: str, observe: Observe) -> Record:
 
 def _prepare(task: Task, spec: Prepare, out: Path, observe: Observe) -> dict[str, Any]:
     """Write the parquet files; give the statistics."""
-    counts: dict[str, Any] = {"splits": {}, "leaks": {}}
+    counts: dict[str, Any] = {"splits": {}}
+    sheets: dict[Split, dict[str, leaks.Sheet]] = {}
     task, kind = read.labelled(task, Path(spec.fetched)), KINDS[task.kind]
-    seen = OwnRows(kind)
     leaky = kind.scored is not None and "train" in spec.splits
     wanted = [(split, language) for split in ORDER for language in spec.splits.get(split, ())]
     with observe.progress(f"prepare {task.name}", len(wanted)) as advance:
@@ -74,11 +73,11 @@ def _prepare(task: Task, spec: Prepare, out: Path, observe: Observe) -> dict[str
                     f"{spec.fetched} has no {split} rows of {task.name} in {language!r}. "
                     "Mend: leave that language or split out of the study"
                 )
-            files.write_parquet(paths.rows(out, language, split), rows.table(task.kind))
+            path = paths.rows(out, language, split)
+            files.write_parquet(path, rows.table(task.kind))
             counts["splits"].setdefault(split, {})[language] = describe(task, rows)
-            if leaky and split == "train":
-                seen.add(rows.rows)
-            elif leaky and split != "candidates":
-                counts["leaks"].setdefault(split, {})[language] = seen.count(rows.rows)
+            if leaky and split != "candidates":
+                sheet = leaks.sheet(path, rows.rows, kind.whole)
+                sheets.setdefault(split, {})[language] = sheet
             advance(1)
-    return counts
+    return {**counts, "leaks": own_leaks(sheets)}

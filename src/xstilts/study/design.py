@@ -1,4 +1,8 @@
-"""What all parts of the compiler share: the study, the rows it needs, what it leaves out."""
+"""What all parts of the compiler share: the study, what it leaves out, and the rows it needs.
+
+`Design` checks each task, language and training as it comes up; `Needs` collects whose rows are
+used, and gives the sections `fetch` and `prepare` of params.yaml.
+"""
 
 from __future__ import annotations
 
@@ -195,6 +199,7 @@ class Needs:
 
     def _origin(self, task: Task) -> dict[str, Any]:
         """Where a data set comes from, before it is said which of its files are wanted."""
+        world = self.study.data.world
         return {
             "source": "folder" if task.place else self.study.data.source,
             "dataset": task.dataset,
@@ -202,7 +207,7 @@ class Needs:
             "configs": {},
             "urls": {},
             "place": f"${task.place}" if task.place else None,
-            "world": self.study.data.world,
+            "world": world.model_dump(exclude_unset=True) if world else None,
         }
 
     def _files(self, spec: dict[str, Any], task: Task, split: Split, language: str) -> None:

@@ -1,4 +1,8 @@
-"""Phase ii of a study: a grid of sizes and seeds -> runs, and the subsets that they share."""
+"""Phase ii of a study: grids of sizes and seeds -> runs, and the subsets that they share.
+
+A grid is of one task, a mix of tasks, tasks beside text, or text alone; `single`, `mix` and `text`
+say where the rows of a run are. Called by `compiler`.
+"""
 
 from __future__ import annotations
 

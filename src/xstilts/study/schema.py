@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from xstilts.core import paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Aggregate, Architecture, Corpus, Method, Mixing
-from xstilts.core.strict import Strict, load_yaml, parse
+from xstilts.core.strict import Seed, Strict, load_yaml, parse
 from xstilts.model import published
+from xstilts.sources.world.spec import World
 from xstilts.tasks.base import Split
 
 T = TypeVar("T")
@@ -29,7 +30,7 @@ def _once(values: list[T]) -> list[T]:
 
 
 Languages = Annotated[list[str], Field(min_length=1), AfterValidator(_once)]
-Seeds = Annotated[list[int], Field(min_length=1), AfterValidator(_once)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_once)]
 Rows = Annotated[int, Field(gt=0)] | Literal["all"]
 Sizes = Annotated[list[Rows], Field(min_length=1), AfterValidator(_once)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  # fit for a part of a run's id
@@ -40,7 +41,7 @@ class Data(Strict):
     """Where raw data comes from."""
 
     source: str = Field(pattern=r"^(hub|world|mirror:.+)$")
-    world: dict[str, Any] | None = None
+    world: World | None = None
 
 
 class Scratch(Strict):
@@ -49,7 +50,7 @@ class Scratch(Strict):
     corpora: list[Corpus]
     architecture: Architecture
     training: dict[str, Any]
-    seed: int = 1
+    seed: Seed = 1
 
 
 class Hub(Strict):

@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from xstilts.core.errors import UserError
+from xstilts.sources.world.languages import DISTANCES
+from xstilts.sources.world.spec import Code
 from xstilts.sources.world.write import materialise
 from xstilts.tasks import load
 
@@ -69,16 +71,24 @@ def test_hub_layout_is_read_and_converted(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        ({"sizes": 1}, "unknown key 'sizes'"),
-        ({"qa": {"dev": 1}}, "unknown split 'dev'"),
-        ({"text": 0}, "text is 0"),
-        ({"train_languages": ["en"]}, "unknown language 'en'"),
+        (
+            {"sizes": 1},
+            "world's spec: sizes: unknown key. Mend: .* seed, text, train_languages, qa",
+        ),
+        ({"qa": {"dev": 1}}, "world's spec: qa.dev: unknown key"),
+        ({"text": 0}, "world's spec: text: .*greater than 0"),
+        ({"train_languages": ["en"]}, "train_languages.0: .*'qaa', 'qab'"),
     ],
 )
 def test_a_bad_spec_is_told(spec: dict[str, Any], said: str, tmp_path: Path) -> None:
     """A misspelt size must not silently become the default."""
     with pytest.raises(UserError, match=said):
         materialise("world/facts", spec, tmp_path)
+
+
+def test_the_spec_names_every_language() -> None:
+    """Each of them may have training rows."""
+    assert get_args(Code) == tuple(DISTANCES)
 
 
 def test_an_unknown_data_set_is_told(tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def flat(value: Any, prefix: str = "") -> dict[str, str]:
     return {prefix: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}
 
 
-def score_rows(place: Place, study: str) -> Scores | None:
+def scores(place: Place, study: str) -> Scores | None:
     """Every score of a study; None where the rows are not at hand."""
     content = place.output(str(paths.aggregated(study) / "scores.parquet"))
     if content is None:

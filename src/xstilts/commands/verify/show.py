@@ -110,7 +110,7 @@ def _scores(
 ) -> tuple[Differences | None, str]:
     """Differences of score rows, or where these are not at hand of the committed means."""
     for read, source in (
-        (finished.score_rows, "score rows"),
+        (finished.scores, "score rows"),
         (finished.metrics, "committed means"),
     ):
         mine, theirs = read(here, study), read(place, study)

@@ -14,22 +14,13 @@ import pyarrow as pa
 
 from xstilts.core.errors import UserError
 from xstilts.core.files import write_bytes, write_parquet
+from xstilts.core.strict import parse
 from xstilts.sources.world import tasks
-from xstilts.sources.world.languages import Language, make_languages
+from xstilts.sources.world.languages import make_languages
+from xstilts.sources.world.spec import World
 
 DATASET = "world/facts"
 SPLITS = ("train", "validation", "test")
-TASKS = ("qa", "reading", "paraphrase", "pos")
-DEFAULTS: dict[str, Any] = {
-    "seed": 1,
-    "text": 96000,
-    "train_languages": ["qaa"],
-    "qa": {"train": 16000, "validation": 500, "test": 500},
-    "reading": {"train": 1500, "validation": 500, "test": 500},
-    "paraphrase": {"train": 8000, "validation": 500, "test": 1000},
-    "pos": {"train": 4000, "validation": 500, "test": 500},
-    "bitext": {"test": 500},
-}
 STRING = pa.string()
 ANSWERS = pa.struct([("text", pa.list_(STRING)), ("answer_start", pa.list_(pa.int32()))])
 SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
@@ -56,17 +47,17 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
 def materialise(dataset: str, spec: dict[str, Any], target: Path) -> None:
     """Write the data set `dataset` into the folder `target`.
 
-    `spec` may give any key of `DEFAULTS`: the seed, the rows of each split and the languages that
-    have training rows. Equal specs give equal bytes. A size that grows keeps the rows it had.
+    `spec` is a `World`. Equal specs give equal bytes. A size that grows keeps the rows it had.
 
     Raises:
         UserError: an unknown data set, key, split or language, or a value that is no size.
     """
     if dataset != DATASET:
         raise UserError(f"no data set {dataset!r} in the control world. Mend: use {DATASET!r}")
-    full = _checked(spec)
+    mend = f"give the whole number, or use {', '.join(World.model_fields)}"
+    world = parse(World, spec, "the world's spec", mend)
     configs: dict[str, list[tuple[str, str]]] = {}
-    for config, split, rows in _splits(full):
+    for config, split, rows in _splits(world):
         path = f"data/{config}/{split}-00000-of-00001.parquet"
         schema = pa.schema(SCHEMAS[config.split(".")[0]])
         write_parquet(target / path, pa.Table.from_pylist(rows, schema=schema))
@@ -74,10 +65,10 @@ def materialise(dataset: str, spec: dict[str, Any], target: Path) -> None:
     write_bytes(target / "README.md", _readme(configs).encode())
 
 
-def _splits(spec: dict[str, Any]) -> Iterator[tuple[str, str, list[tasks.Row]]]:
+def _splits(spec: World) -> Iterator[tuple[str, str, list[tasks.Row]]]:
     """All of (config, split, rows), in a fixed order."""
-    languages = make_languages(spec["seed"])
-    yield "text", "train", tasks.text_rows(languages, spec["seed"], spec["text"])
+    languages = make_languages(spec.seed)
+    yield "text", "train", tasks.text_rows(languages, spec.seed, spec.text)
     makers = {
         "qa": tasks.qa_rows,
         "reading": tasks.reading_rows,
@@ -86,44 +77,13 @@ def _splits(spec: dict[str, Any]) -> Iterator[tuple[str, str, list[tasks.Row]]]:
     }
     for code, language in languages.items():
         for task, maker in makers.items():
-            sizes = dict(spec[task])
-            if code not in spec["train_languages"]:
-                sizes.pop("train", None)
-            made = maker(language, spec["seed"], sizes)
+            trained = set() if code in spec.train_languages else {"train"}
+            sizes = getattr(spec, task).model_dump(exclude=trained)
+            made = maker(language, spec.seed, sizes)
             yield from ((f"{task}.{code}", split, made[split]) for split in SPLITS if split in made)
         if code != "qaa":
-            yield f"bitext.{code}", "test", _bitext(language, languages["qaa"], spec)
-
-
-def _bitext(language: Language, pivot: Language, spec: dict[str, Any]) -> list[tasks.Row]:
-    """The translations of one language into the source language."""
-    return tasks.bitext_rows(language, pivot, spec["seed"], spec["bitext"]["test"])
-
-
-def _checked(spec: dict[str, Any]) -> dict[str, Any]:
-    """`spec` over the defaults, with every key and value checked."""
-    where = "in the world's spec"
-    if unknown := sorted(set(spec) - set(DEFAULTS)):
-        raise UserError(f"unknown key {unknown[0]!r} {where}. Mend: use {', '.join(DEFAULTS)}")
-    full = {**DEFAULTS, **spec}
-    for task in (*TASKS, "bitext"):
-        if unknown := sorted(set(full[task]) - set(DEFAULTS[task])):
-            allowed = ", ".join(DEFAULTS[task])
-            raise UserError(
-                f"unknown split {unknown[0]!r} of {task!r} {where}. Mend: use {allowed}"
-            )
-        full[task] = {**DEFAULTS[task], **full[task]}
-    sizes = {"seed": full["seed"], "text": full["text"]}
-    sizes |= {
-        f"{task}.{split}": n for task in (*TASKS, "bitext") for split, n in full[task].items()
-    }
-    for name, value in sizes.items():
-        if type(value) is not int or value < 1:
-            raise UserError(f"{name} is {value!r} {where}. Mend: give a whole number above 0")
-    codes = list(make_languages(full["seed"]))
-    if unknown := sorted(set(full["train_languages"]) - set(codes)):
-        raise UserError(f"unknown language {unknown[0]!r} {where}. Mend: use {', '.join(codes)}")
-    return full
+            rows = tasks.bitext_rows(language, languages["qaa"], spec.seed, spec.bitext.test)
+            yield f"bitext.{code}", "test", rows
 
 
 def _readme(configs: dict[str, list[tuple[str, str]]]) -> str:
