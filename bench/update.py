@@ -22,8 +22,8 @@ from xstilts.core.machine import Machine
 from xstilts.core.params import Architecture, Training
 from xstilts.core.progress import Observe
 from xstilts.model import checkpoint, heads
-from xstilts.training import batches, engine, loop, schedule
-from xstilts.training.engine import Workers, initialize
+from xstilts.training import batches, loop
+from xstilts.training.engine import Setup, Workers, initialize
 
 SHAPE = Architecture(
     vocabulary=2000, layers=2, hidden=128, heads=4, feed_forward=512, max_positions=130
@@ -39,7 +39,7 @@ class Words:
     pad_token_id = 1
 
 
-def job() -> loop.Job:
+def a_run(machine: Machine, workers: Workers) -> loop.Run:
     """Pair classification on rows whose lengths are spread as MNLI's: log-normal, median 36."""
     rng = np.random.default_rng(0)
     lengths = np.clip(rng.lognormal(3.58, 0.45, 4000).astype(int), 8, 128)
@@ -47,35 +47,40 @@ def job() -> loop.Job:
         {"ids": [rng.integers(5, 2000, n).tolist()], "row": i, "label": i % 3}
         for i, n in enumerate(lengths)
     ]
+    spec = loop.TrainingSpec("bench", BUDGET, 1)
+    data = loop.HeadData("bench", kinds.get("classification"), features)
+    setup = Setup(Words(), machine, workers, Observe(quiet=True))
+    return loop.Run(spec, model, [data], Path(), setup)
+
+
+def model() -> heads.WithHeads:
+    """A small XLM-R under a head for three classes."""
     torch.manual_seed(0)
     encoder = checkpoint.small_xlmr(SHAPE, 2000, 0.0).base_model
-    kind = kinds.get("classification")
-    net = heads.WithHeads(encoder, [kind.head(128, ["a", "b", "c"], 0.0)])
-    return loop.Job("bench", net, [loop.Lesson("bench", kind, features)], Words(), BUDGET, 1)
+    head = kinds.get("classification").head(128, ["a", "b", "c"], 0.0)
+    return heads.WithHeads(encoder, [head])
 
 
 def engine_way(machine: Machine, workers: Workers) -> Callable[[int], Any]:
     """Our loop on a DeepSpeed engine."""
-    work = job()
-    engine = initialize(work.model, BUDGET, machine, workers)
-    turns = schedule.turns([1.0], 1000, 1)
-    run = loop._Run(engine, work, turns, Path(), machine, workers, Observe(quiet=True))
-    return lambda step: loop._update(run, step)
+    run = a_run(machine, workers)
+    engine = initialize(run.build(), BUDGET, machine, workers)
+    return lambda step: loop._update(run, engine, step)
 
 
-def plain_way(workers: engine.Workers, padded: bool) -> Callable[[int], Any]:
+def plain_way(workers: Workers, padded: bool) -> Callable[[int], Any]:
     """Plain torch: one batch padded to its longest row, or our sorted micro-batches."""
-    work = job()
-    (lesson,) = work.lessons
-    optimizer = torch.optim.AdamW(work.model.parameters(), lr=1e-4)
+    run = a_run(MACHINE, workers)
+    net, (data,) = run.build(), run.data
+    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4)
 
     def update(step: int) -> None:
-        order = batches.batch_indices(len(lesson.features), BUDGET.batch, 1, step)
-        batch = [lesson.features[i] for i in order]
+        order = batches.batch_indices(len(data.features), BUDGET.batch, 1, step)
+        batch = [data.features[i] for i in order]
         for piece in [batch] if padded else batches.pieces_of(batch, 4):
             tensors = batches.collate(piece, 1, workers.device)
-            (lesson.kind.loss(work.model(**tensors), piece) / len(batch)).backward()
-        torch.nn.utils.clip_grad_norm_(work.model.parameters(), 1.0)
+            (data.kind.loss(net(**tensors), piece) / len(batch)).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
 
@@ -84,7 +89,7 @@ def plain_way(workers: engine.Workers, padded: bool) -> Callable[[int], Any]:
 
 def main() -> None:
     """Let the ways take turns; print medians and ratios."""
-    workers = engine.Workers.start(MACHINE)
+    workers = Workers.start(MACHINE)
     ways = {
         "plain torch, one padded batch": plain_way(workers, padded=True),
         "plain torch, sorted micro-batches": plain_way(workers, padded=False),

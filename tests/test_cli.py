@@ -84,7 +84,10 @@ def test_sentences_and_paths_are_never_cut(
     used = cli("study", "use", "small", COLUMNS="80").stdout
     assert used.endswith("cells. Next: `xstilts plan`, then `dvc repro`.\n")
     assert used.count("\n") == 1
-    assert f"report      {folder}/report/small/index.html  (not made" in cli("where", COLUMNS="80").stdout
+    assert (
+        f"report      {folder}/report/small/index.html  (not made"
+        in cli("where", COLUMNS="80").stdout
+    )
 
 
 def refuse(word: str, key: str | None = None) -> None:

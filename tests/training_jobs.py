@@ -22,6 +22,7 @@ from xstilts.core.progress import Observe
 from xstilts.kinds import modules
 from xstilts.model import adapters, checkpoint, heads
 from xstilts.training import launch, loop
+from xstilts.training.engine import Setup, Workers
 
 SHAPE = Architecture(vocabulary=40, layers=2, hidden=16, heads=2, feed_forward=32, max_positions=16)
 TRAINING = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "dropout": 0.1, "max_length": 16}
@@ -48,15 +49,15 @@ def sequences(seed: int, rows: int = ROWS) -> list[list[int]]:
     return [[0, *rng.integers(5, 39, rng.integers(2, 9)).tolist(), 2] for _ in range(rows)]
 
 
-def classified() -> loop.Lesson:
+def classified() -> loop.HeadData:
     """Rows whose label is their first token's parity."""
     features = [
         {"ids": [ids], "row": row, "label": ids[1] % 2} for row, ids in enumerate(sequences(0))
     ]
-    return loop.Lesson("parity", modules.get("classification"), features)
+    return loop.HeadData("parity", modules.get("classification"), features)
 
 
-def tagged() -> loop.Lesson:
+def tagged() -> loop.HeadData:
     """Each token's tag is its id's remainder by 3."""
     features = [
         {
@@ -67,40 +68,49 @@ def tagged() -> loop.Lesson:
         }
         for row, ids in enumerate(sequences(1, 12))
     ]
-    return loop.Lesson("tags", modules.get("tagging"), features)
+    return loop.HeadData("tags", modules.get("tagging"), features)
 
 
-def masked() -> loop.Lesson:
+def masked() -> loop.HeadData:
     """Text, for a quarter of the updates."""
     features = [
         {"ids": [ids], "row": row, "free": np.arange(1, len(ids) - 1)}
         for row, ids in enumerate(sequences(2, 15))
     ]
-    return loop.Lesson("text", modules.get("mlm"), features, share=0.25)
+    return loop.HeadData("text", modules.get("mlm"), features, share=0.25)
 
 
-def a_job(job: str = "single", **changes: Any) -> loop.Job:
+def a_run(
+    state: Path, machine: Machine, job: str = "single", score: Any = None, **changes: Any
+) -> loop.Run:
     """`single`, `bf16`, `attention`, `adapter` or `mix`."""
     precision = {"precision": "bf16"} if job == "bf16" else {}
     settings = Training(**{**TRAINING, **precision, **changes})
-    lessons = [classified(), tagged(), masked()] if job == "mix" else [classified()]
+    data = [classified(), tagged(), masked()] if job == "mix" else [classified()]
+    mixing = Mixing(cap=16, temperature=2.0) if job == "mix" else None
+    spec = loop.TrainingSpec(job, settings, 1, mixing=mixing)
+    setup = Setup(Words(), machine, Workers.start(machine), QUIET)
+    return loop.Run(spec, lambda: model(job, settings.dropout), data, state, setup, score)
+
+
+def model(job: str, dropout: float) -> heads.WithHeads:
+    """The model of a job before its training."""
     torch.manual_seed(0)
-    whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, settings.dropout)
-    made = [modules.get("classification").head(16, ["a", "b"], settings.dropout)]
+    whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, dropout)
+    made = [modules.get("classification").head(16, ["a", "b"], dropout)]
     if job == "mix":
-        made.append(modules.get("tagging").head(16, ["a", "b", "c"], settings.dropout))
+        made.append(modules.get("tagging").head(16, ["a", "b", "c"], dropout))
         made.append(checkpoint.language_head(whole))
     fused = {"attention": [0], "mix": [0, 1]}.get(job, [])
     net = heads.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})
     if job == "adapter":
         adapters.add(net.encoder, ADAPTER)
-    mixing = Mixing(cap=16, temperature=2.0) if job == "mix" else None
-    return loop.Job(job, net, lessons, Words(), settings, 1, mixing)
+    return net
 
 
 def trained(folder: Path, machine: Machine, job: str = "single", **changes: Any) -> Any:
     """Train in this process: (weights by name, history)."""
-    path, history = loop.train(a_job(job, **changes), folder, machine, QUIET)
+    path, history = loop.train(a_run(folder, machine, job, **changes))
     return load_file(path), history
 
 
@@ -137,12 +147,12 @@ def stop_at(step: int, die: bool = False) -> Any:
     """Make `training._update` end the training before `step`; gives what undoes that."""
     update = loop._update
 
-    def ending(run: Any, now: int) -> float:
+    def ending(run: Any, engine: Any, now: int) -> float:
         if now == step:
             if die:
                 os.kill(os.getpid(), 9)
             raise Stopped
-        return update(run, now)
+        return update(run, engine, now)
 
     loop._update = ending
     return update
@@ -154,7 +164,7 @@ def run(folder: str, zero: int, job: str = "single", stop: int = -1, die: int = 
     loop.SAVE_CHECK = 2
     update = stop_at(max(stop, die), die >= 0)
     try:
-        loop.train(a_job(job), Path(folder), machine, QUIET)
+        loop.train(a_run(Path(folder), machine, job))
     except Stopped:
         pass
     finally:

@@ -24,10 +24,10 @@ def test_a_training_before_passes_its_model_on(monkeypatch: pytest.MonkeyPatch) 
     seen: list[tuple[Any, str, Path]] = []
     original = finetune
 
-    def spy(title: str, start: Any, goal: Any, rows: Any, state: Path, setup: Any) -> Any:
-        trained = original(title, start, goal, rows, state, setup)
-        seen.append((start, goal.parts[0].task, state, trained.net))
-        return trained
+    def spy(start: Any, spec: Any, rows: Any, state: Path, setup: Any) -> Any:
+        tuned = original(start, spec, rows, state, setup)
+        seen.append((start, spec.parts[0].task, state, tuned.model))
+        return tuned
 
     monkeypatch.setattr(target_module, "finetune", spy)
     done = run(params(target("multiple_choice", before=[before("siqa")])))

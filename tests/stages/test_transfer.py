@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import transfer_project as project
+from safetensors.torch import load_file, save_file
 from transfer_project import LANGUAGES, STUDY, killed_after, params, predictions, run, target
 
 from xstilts.core import files, paths
@@ -16,6 +18,7 @@ from xstilts.evaluation import target as target_module
 from xstilts.evaluation.target import _keep
 from xstilts.kinds import mining
 from xstilts.metrics import METRICS
+from xstilts.model import checkpoint
 from xstilts.results import scores
 from xstilts.stages import transfer
 from xstilts.training import launch
@@ -88,6 +91,29 @@ def test_a_language_that_is_scored_is_not_scored_again(
     assert {path.name: path.read_bytes() for path in project.RESULTS.iterdir()} == straight
 
 
+def test_a_checkpoint_in_shards_scores_as_in_one_file() -> None:
+    """Large ones are published so; all their files tell which checkpoint it is."""
+    targets = params(target("classification"), target("retrieval"))
+    whole = paths.pretrained(STUDY) / "model.safetensors"
+    done, first = run(targets), scores.from_json(project.RESULTS / "scores.json")
+    told = predictions()
+    assert {row.model_sha for row in first} == {done["inputs"][str(whole)]}
+    encoder = checkpoint.load_encoder(whole.parent)
+    whole.unlink()
+    encoder.save_pretrained(whole.parent, max_shard_size="10KB")
+    shards = {str(path) for path in checkpoint.weight_files(whole.parent)}
+    assert len(shards) > 2
+    done, again = run(targets), scores.from_json(project.RESULTS / "scores.json")
+    assert shards <= set(done["inputs"])
+    (sha,) = {row.model_sha for row in again}
+    assert sha not in done["inputs"].values()
+    assert [replace(row, model_sha=sha) for row in first] == again
+    assert predictions() == told
+    last = load_file(max(shards))
+    save_file({name: value + 1 for name, value in last.items()}, max(shards), {"format": "pt"})
+    assert checkpoint.weights_sha(whole.parent) != sha
+
+
 @pytest.mark.parametrize(
     ("kind", "found", "wanted"),
     [
@@ -116,7 +142,7 @@ def test_two_processes_score_what_one_scores(folder: Path) -> None:
     (folder / "machine.yaml").write_text("threads: 1\nmicro_batch: 2\n", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(Path(__file__).resolve()), *names],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         timeout=400,

@@ -16,8 +16,9 @@ from xstilts.core.params import Adapter, Part, Training
 from xstilts.kinds import modules
 from xstilts.model import checkpoint, heads, tokenizer
 from xstilts.training import batches, predict
-from xstilts.training.engine import Workers
-from xstilts.training.finetune import Goal, Setup, Trained, finetune
+from xstilts.training.engine import Setup, Workers
+from xstilts.training.finetune import FineTuned, finetune
+from xstilts.training.loop import TrainingSpec
 
 MACHINE = Machine(threads=1, micro_batch=4)
 ROWS = [
@@ -56,12 +57,13 @@ def train(
     parts: list[Part],
     machine: Machine = MACHINE,
     **changes: Any,
-) -> Trained:
+) -> FineTuned:
     """Two steps."""
     budget = {"steps": 2, "batch": 8, "learning_rate": 0.01, "max_length": 32, **changes}
     settings = machine.model_copy(update={"threads": 1, "micro_batch": 4})
     setup = Setup(tokenizer.load(folder), settings, Workers.start(settings), QUIET)
-    return finetune("test", folder, Goal(parts, Training(**budget), 1), rows, state, setup)
+    spec = TrainingSpec("test", Training(**budget), 1, parts)
+    return finetune(folder, spec, rows, state, setup)
 
 
 def states(encoder: Any, words: Any) -> torch.Tensor:
@@ -79,13 +81,13 @@ def states(encoder: Any, words: Any) -> torch.Tensor:
 def test_it_is_trained_saved_and_loaded(name: str, folder: Path, tmp_path: Path) -> None:
     """What phase ii writes is what phase iii reads, to the last bit."""
     trained = train(folder, tmp_path / "state", [ROWS], [part()], dropout=0.1)
-    trained.net.encoder.save_pretrained(tmp_path / "out")
+    trained.model.encoder.save_pretrained(tmp_path / "out")
     words = tokenizer.load(folder)
     before, after, loaded = (
         states(encoder.eval(), words)
         for encoder in (
             checkpoint.load_encoder(folder),
-            trained.net.encoder,
+            trained.model.encoder,
             checkpoint.load_encoder(tmp_path / "out"),
         )
     )
@@ -127,7 +129,7 @@ def test_every_kind_is_trained_and_decoded(folder: Path, tmp_path: Path) -> None
     for number, (kind, own) in enumerate(rows.items()):
         module = modules.get(kind)
         decoder = predict.Decoder(
-            trained.net, module, ["a", "b"], words, (32, 8), 4, workers, number
+            trained.model, module, ["a", "b"], words, (32, 8), 4, workers, number
         )
         assert len(decoder(own)) == len(module.references(own, ["a", "b"])) == len(own)
 
@@ -163,7 +165,7 @@ def test_its_own_language_head_goes_on(name: str, folder: Path, tmp_path: Path) 
     assert set(trained.history.loss) == {"loss", "loss.classification", "loss.mlm"}
     barely = {"learning_rate": 1e-7, "weight_decay": 0.0, "steps": 4, "batch": 4}
     parts = [part(), part("mlm", share=0.5)]
-    moved = train(folder, tmp_path / "b", [ROWS, text], parts, **barely).net.heads[1].state_dict()
+    moved = train(folder, tmp_path / "b", [ROWS, text], parts, **barely).model.heads[1].state_dict()
     for key, value in (
         checkpoint.language_head(checkpoint.load_masked_lm(folder)).state_dict().items()
     ):
@@ -188,11 +190,11 @@ def test_adapters_leave_all_else_as_it_is(name: str, folder: Path, tmp_path: Pat
     module = QUERY.get(name, "query")
     adapter = Adapter(rank=2, modules=[module])
     trained = train(folder, tmp_path, [ROWS], [part()], adapter=adapter.model_dump())
-    before, after = checkpoint.load_encoder(folder).state_dict(), trained.net.encoder.state_dict()
+    before, after = checkpoint.load_encoder(folder).state_dict(), trained.model.encoder.state_dict()
     assert after.keys() == before.keys()
     changed = {key for key in before if not torch.equal(before[key], after[key])}
     assert changed == {key for key in before if key.endswith(f"{module}.weight")}
-    trained.net.encoder.save_pretrained(tmp_path / "out")
+    trained.model.encoder.save_pretrained(tmp_path / "out")
     saved = json.loads((tmp_path / "out" / "config.json").read_text())
     assert not any("peft" in key or "lora" in key for key in saved)
     assert checkpoint.load_encoder(tmp_path / "out").state_dict().keys() == before.keys()
@@ -208,7 +210,7 @@ def test_an_unknown_module_is_named_with_those_that_there_are(folder: Path, tmp_
 def test_the_head_reads_all_layers_by_attention(folder: Path, tmp_path: Path) -> None:
     """As `heads.LayerAttention` says, with the states that the encoder itself gives."""
     trained = train(folder, tmp_path, [ROWS], [part()], layers="attention")
-    net, words = trained.net.eval(), tokenizer.load(folder)
+    net, words = trained.model.eval(), tokenizer.load(folder)
     fusion, (ids,) = (
         net.fusions["0"],
         words(["tapika kasuro"], return_tensors="pt")["input_ids"][None],
@@ -221,7 +223,7 @@ def test_the_head_reads_all_layers_by_attention(folder: Path, tmp_path: Path) ->
         fused = fusion.norm(states[-1] + fusion.value(mixed))
         torch.testing.assert_close(net(ids, torch.ones_like(ids)), net.heads[0](fused))
     assert len(states) == 2
-    trained.net.encoder.save_pretrained(tmp_path / "out")
+    trained.model.encoder.save_pretrained(tmp_path / "out")
     encoder = checkpoint.load_encoder(tmp_path / "out")
     assert encoder.state_dict().keys() == checkpoint.load_encoder(folder).state_dict().keys()
 

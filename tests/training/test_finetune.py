@@ -20,8 +20,9 @@ from xstilts.core.params import Mixing, Part, Training
 from xstilts.model import tokenizer
 from xstilts.training import finetune as finetune_module
 from xstilts.training import loop
-from xstilts.training.engine import Workers
-from xstilts.training.finetune import Goal, Setup, Trained, finetune
+from xstilts.training.engine import Setup, Workers
+from xstilts.training.finetune import FineTuned, finetune
+from xstilts.training.loop import TrainingSpec
 
 WORDS = encoders.WORDS
 PAIRS = [  # the first word decides; neighbours in the list differ in it
@@ -35,7 +36,7 @@ TAGGED = [
 ]
 TEXT = [{"id": str(i), "text": " ".join(WORDS[i:]), "pair": None} for i in range(6)]
 TAGS = {"kind": "tagging", "labels": ["O", "NOUN"], "metric": "tag_accuracy"}
-Train = Callable[..., Trained]
+Train = Callable[..., FineTuned]
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +74,14 @@ def train(folder: Path, tmp_path: Path) -> Train:
         state: str = "state",
         machine: dict[str, Any] | None = None,
         **changes: Any,
-    ) -> Trained:
+    ) -> FineTuned:
         budget = {"batch": 8, "learning_rate": 0.01, "max_length": 16, **changes}
         budget = budget if "epochs" in budget else {"steps": 4, **budget}
         settings = Machine(**{"threads": 1, "micro_batch": 4, **(machine or {})})
         setup = Setup(tokenizer.load(folder), settings, Workers.start(settings), QUIET)
         mixing = Mixing() if len(parts) > 1 else None
-        goal = Goal(parts, Training(**budget), 1, mixing)
-        return finetune("test", start, goal, rows or [PAIRS], tmp_path / state, setup)
+        spec = TrainingSpec("test", Training(**budget), 1, parts, mixing)
+        return finetune(start, spec, rows or [PAIRS], tmp_path / state, setup)
 
     return run
 
@@ -104,12 +105,12 @@ def test_what_comes_back_is_whole_and_float32(
     """ZeRO cuts the trained model and bf16 rounds it: neither may reach a checkpoint."""
     trained = train([part()], precision=precision, machine={"zero": zero})
     kept = load_file(tmp_path / "state" / loop.TRAINED)
-    found = weights(trained.net)
+    found = weights(trained.model)
     assert kept.keys() <= found.keys()
     assert all(torch.equal(found[name], value) for name, value in kept.items())
     assert {value.dtype for value in found.values() if value.is_floating_point()} == {torch.float32}
     again = train([part()], precision=precision, machine={"zero": zero})
-    assert same(again.net, trained.net), "finished, so it is read"
+    assert same(again.model, trained.model), "finished, so it is read"
     assert trained.validation is None
     assert trained.tried == {}
 
@@ -126,19 +127,19 @@ def test_a_mix_has_a_head_for_each_part_and_a_mean_validation(
         part(task="text", kind="mlm", share=0.3),
     ]
     trained = train(parts, [PAIRS, TAGGED, TEXT], epochs=3.0)
-    assert len(trained.net.heads) == 3
+    assert len(trained.model.heads) == 3
     assert set(trained.history.loss) == {"loss", "loss.order", "loss.tags", "loss.text"}
     assert trained.history.step == 39  # (24 + 3) / 0.7
-    goal = Goal(parts, Training(steps=1, batch=8, learning_rate=1), 1)
+    spec = TrainingSpec("test", Training(steps=1, batch=8, learning_rate=1), 1, parts)
     settings = Machine(threads=1)
     setup = Setup(tokenizer.load(folder), settings, Workers.start(settings), QUIET)
     alone = []
     for number in (0, 1):
         kept = [one.model_copy(update={"validation": None}) for one in parts]
         kept[number] = parts[number]
-        score = finetune_module._validation(replace(goal, parts=kept), setup)
+        score = finetune_module._validation(replace(spec, parts=kept), setup)
         assert score is not None
-        alone.append(score(trained.net))
+        alone.append(score(trained.model))
     assert trained.validation == pytest.approx(sum(alone) / 2)
 
 
@@ -150,12 +151,12 @@ def test_the_best_rate_of_a_sweep_wins_and_the_others_leave_no_weights(
     swept = train([part(validation=validation)], sweep=rates, epochs=8.0)
     assert set(swept.tried) == set(rates)
     assert swept.tried[1e30] == 0, "its loss is no number, which ends no sweep"
-    assert swept.rate == max(swept.tried, key=lambda rate: swept.tried[rate]) == 0.03
+    assert swept.learning_rate == max(swept.tried, key=lambda rate: swept.tried[rate]) == 0.03
     assert swept.validation == swept.tried[0.03]
     kept = [path.parent.name for path in (tmp_path / "state").rglob(loop.TRAINED)]
     assert kept == ["rate-0.03"]
     alone = train([part(validation=validation)], learning_rate=0.03, epochs=8.0, state="alone")
-    assert same(alone.net, swept.net), "each rate starts from the same weights"
+    assert same(alone.model, swept.model), "each rate starts from the same weights"
     assert alone.history == swept.history
 
 
@@ -168,11 +169,11 @@ def test_of_equal_rates_the_smallest_wins(
         finetune_module, "_validation", lambda *_: lambda net: seen.append(1.0) or 50.0
     )
     first = train([part(validation=validation)], sweep=[0.02, 0.001, 0.01])
-    assert first.rate == 0.001
+    assert first.learning_rate == 0.001
     scored = len(seen)
     monkeypatch.setattr(loop, "_update", None)
     again = train([part(validation=validation)], sweep=[0.02, 0.001, 0.01])
-    assert (again.rate, again.tried) == (first.rate, first.tried)
+    assert (again.learning_rate, again.tried) == (first.learning_rate, first.tried)
     assert len(seen) == scored + 1
 
 
@@ -205,27 +206,27 @@ def test_the_best_of_a_training_is_kept(train: Train, validation: str, zero: int
 def test_a_training_goes_on_under_the_same_head(train: Train) -> None:
     """Social IQa, then COPA: the head is not made anew, and the first model stays as it was."""
     first = train([part()])
-    before = {name: value.clone() for name, value in weights(first.net).items()}
-    second = train([part()], start=first.net, state="second", learning_rate=1e-7, steps=1)
-    assert all(torch.equal(before[name], value) for name, value in weights(first.net).items())
-    assert not same(first.net, second.net)
-    for name, value in weights(second.net).items():
+    before = {name: value.clone() for name, value in weights(first.model).items()}
+    second = train([part()], start=first.model, state="second", learning_rate=1e-7, steps=1)
+    assert all(torch.equal(before[name], value) for name, value in weights(first.model).items())
+    assert not same(first.model, second.model)
+    for name, value in weights(second.model).items():
         torch.testing.assert_close(value, before[name], atol=1e-5, rtol=1e-4)
     for changes, what in (({"dropout": 0.2}, "dropout"), ({"layers": "attention"}, "layers")):
         with pytest.raises(UserError, match=rf"asks for other `{what}` than the one before\. Mend"):
-            train([part()], start=first.net, state=what, **changes)
+            train([part()], start=first.model, state=what, **changes)
 
 
 def test_adapters_go_on_from_a_model_whose_adapters_are_merged(train: Train) -> None:
     """What comes back is plain, so a second training puts adapters of its own on it."""
     adapter = {"adapter": {"rank": 2}}
     first = train([part()], **adapter)
-    second = train([part()], start=first.net, state="second", **adapter)
-    assert weights(second.net).keys() == weights(first.net).keys()
-    name = next(name for name in weights(first.net) if name.endswith("query.weight"))
-    assert not torch.equal(weights(first.net)[name], weights(second.net)[name])
-    frozen = next(name for name in weights(first.net) if name.endswith("key.weight"))
-    assert torch.equal(weights(first.net)[frozen], weights(second.net)[frozen])
+    second = train([part()], start=first.model, state="second", **adapter)
+    assert weights(second.model).keys() == weights(first.model).keys()
+    name = next(name for name in weights(first.model) if name.endswith("query.weight"))
+    assert not torch.equal(weights(first.model)[name], weights(second.model)[name])
+    frozen = next(name for name in weights(first.model) if name.endswith("key.weight"))
+    assert torch.equal(weights(first.model)[frozen], weights(second.model)[frozen])
 
 
 @pytest.mark.parametrize("kind", ["classification", "span", "tagging", "multiple_choice", "mlm"])
@@ -238,9 +239,9 @@ def test_a_part_without_rows_is_named(train: Train, kind: str) -> None:
 
 def test_fresh_heads_depend_on_the_seed_alone(folder: Path) -> None:
     """Attention over layers is made after the heads, which then start as without it."""
-    goal = Goal([part()], Training(steps=1, batch=8, learning_rate=1), 3)
-    net = finetune_module._fresh(folder, goal)
-    attention = replace(goal, training=goal.training.model_copy(update={"layers": "attention"}))
-    assert same(net.heads[0], finetune_module._fresh(folder, goal).heads[0])
+    spec = TrainingSpec("test", Training(steps=1, batch=8, learning_rate=1), 3, [part()])
+    net = finetune_module._fresh(folder, spec)
+    attention = replace(spec, training=spec.training.model_copy(update={"layers": "attention"}))
+    assert same(net.heads[0], finetune_module._fresh(folder, spec).heads[0])
     assert same(net.heads[0], finetune_module._fresh(folder, attention).heads[0])
-    assert not same(net.heads[0], finetune_module._fresh(folder, replace(goal, seed=4)).heads[0])
+    assert not same(net.heads[0], finetune_module._fresh(folder, replace(spec, seed=4)).heads[0])

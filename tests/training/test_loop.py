@@ -25,25 +25,25 @@ def on(**changes: Any) -> Machine:
 def test_the_update_is_that_of_plain_torch(tmp_path: Path) -> None:
     """DeepSpeed scales losses over micro-batches and workers; a wrong factor trains, but badly."""
     ours, _ = trained(tmp_path / "a", MACHINE, dropout=0.0)
-    job = jobs.a_job(dropout=0.0)
-    (lesson,) = job.lessons
-    decayed = [p for n, p in job.model.named_parameters() if not _plain(n)]
-    rest = [p for n, p in job.model.named_parameters() if _plain(n)]
+    run = jobs.a_run(tmp_path, MACHINE, dropout=0.0)
+    model, (head,) = run.build(), run.data
+    decayed = [p for n, p in model.named_parameters() if not _plain(n)]
+    rest = [p for n, p in model.named_parameters() if _plain(n)]
     groups = [{"params": decayed, "weight_decay": 0.01}, {"params": rest, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=0.01, eps=1e-8)
-    steps = len(loop.turns_of(job))
+    steps = len(run.schedule)
     for step in range(steps):
         order = batches.batch_indices(jobs.ROWS, 8, 1, step)
-        batch = [lesson.features[i] for i in order]
+        batch = [head.features[i] for i in order]
         tensors = batches.collate(batch, 1, torch.device("cpu"))
-        loss = lesson.kind.loss(job.model(**tensors), batch) / 8
+        loss = head.kind.loss(model(**tensors), batch) / 8
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(job.model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for group in optimizer.param_groups:
-            group["lr"] = schedule.learning_rate(job.training, step, steps)
+            group["lr"] = schedule.learning_rate(run.spec.training, step, steps)
         optimizer.step()
-    for name, value in job.model.named_parameters():
+    for name, value in model.named_parameters():
         torch.testing.assert_close(ours[name], value.detach(), rtol=1e-4, atol=1e-5)
 
 
@@ -95,10 +95,10 @@ def test_frozen_weights_are_not_in_the_file(tmp_path: Path) -> None:
     weights, _ = trained(tmp_path, MACHINE, "adapter", precision="bf16", steps=2, epochs=None)
     assert weights
     assert all("lora" in name or name.startswith("heads") for name in weights)
-    net = jobs.a_job("adapter").model
+    net = jobs.model("adapter", 0.0)
     loop.load_weights(net, tmp_path / loop.TRAINED)
     with pytest.raises(UserError, match=r"of another model .*Mend: delete it"):
-        loop.load_weights(jobs.a_job().model, tmp_path / loop.TRAINED)
+        loop.load_weights(jobs.model("single", 0.0), tmp_path / loop.TRAINED)
 
 
 def test_the_best_weights_are_kept_and_patience_ends(tmp_path: Path) -> None:
@@ -110,9 +110,8 @@ def test_the_best_weights_are_kept_and_patience_ends(tmp_path: Path) -> None:
         seen.append({n: p.detach().clone() for n, p in net.module.named_parameters()})
         return next(scores)
 
-    job = jobs.a_job(select="best", evaluate_every=1, patience=2)
-    object.__setattr__(job, "evaluate", evaluate)
-    path, history = loop.train(job, tmp_path, MACHINE, jobs.QUIET)
+    best = {"select": "best", "evaluate_every": 1, "patience": 2}
+    path, history = loop.train(jobs.a_run(tmp_path, MACHINE, score=evaluate, **best))
     assert [score for _, score in history.validation] == [10.0, 30.0, 20.0, 25.0]
     assert equal(load_file(path), seen[1])
 
@@ -123,9 +122,9 @@ def test_a_kill_after_the_last_update_does_not_lose_the_best_weights(
     """The resumed training has no update left, and so no second chance to write them."""
     monkeypatch.setattr(loop, "SAVE_CHECK", 1)
     scores = iter(range(100, 0, -1))  # the first is the best
-    job = jobs.a_job(select="best", evaluate_every=1, patience=99)
-    object.__setattr__(job, "evaluate", lambda net: float(next(scores)))
-    machine = MACHINE.model_copy(update={"save_seconds": 1e-9})
+    best = {"select": "best", "evaluate_every": 1, "patience": 99}
+    machine = on(save_seconds=1e-9)
+    run = jobs.a_run(tmp_path, machine, score=lambda net: float(next(scores)), **best)
     write = loop.files.write_json
 
     def killed(path: Path, value: Any) -> None:
@@ -136,11 +135,9 @@ def test_a_kill_after_the_last_update_does_not_lose_the_best_weights(
     with monkeypatch.context() as patch:
         patch.setattr(loop.files, "write_json", killed)
         with pytest.raises(KeyboardInterrupt):
-            loop.train(job, tmp_path, machine, jobs.QUIET)
+            loop.train(run)
     first = load_file(tmp_path / loop.TRAINED)
-    again = jobs.a_job(select="best", evaluate_every=1, patience=99)
-    object.__setattr__(again, "evaluate", lambda net: 0.0)
-    path, _ = loop.train(again, tmp_path, machine, jobs.QUIET)
+    path, _ = loop.train(jobs.a_run(tmp_path, machine, score=lambda net: 0.0, **best))
     assert equal(load_file(path), first)
 
 
@@ -154,9 +151,9 @@ def test_a_loss_that_is_no_number_stops_with_a_mend(tmp_path: Path) -> None:
 def test_each_part_of_a_mix_has_a_curve(tmp_path: Path) -> None:
     """A mix whose mean loss falls may hide a part that learns nothing."""
     _, history = trained(tmp_path, MACHINE, "mix")
-    turns = loop.turns_of(jobs.a_job("mix"))
+    parts = jobs.a_run(tmp_path, MACHINE, "mix").schedule.parts
     steps = {
-        name: [int(i) + 1 for i in (turns.parts == part).nonzero()[0]]
+        name: [int(i) + 1 for i in (parts == part).nonzero()[0]]
         for part, name in enumerate(("parity", "tags", "text"))
     }
     for name, taken in steps.items():
@@ -207,18 +204,18 @@ def test_a_group_that_would_be_cut_is_refused() -> None:
         engine.accumulation(settings, MACHINE, 2, 4)
 
 
-def test_a_lesson_without_rows_is_named(tmp_path: Path) -> None:
+def test_a_head_without_rows_is_named(tmp_path: Path) -> None:
     """Of nine tasks, the one whose file is empty."""
-    job = jobs.a_job("mix")
-    job.lessons[1].features.clear()
+    run = jobs.a_run(tmp_path, MACHINE, "mix")
+    run.data[1].features.clear()
     with pytest.raises(UserError, match=r"nothing to train on in tags\. Mend"):
-        loop.train(job, tmp_path, MACHINE, jobs.QUIET)
+        loop.train(run)
 
 
-def test_a_mix_has_the_steps_that_its_proportions_say() -> None:
+def test_a_mix_has_the_steps_that_its_proportions_say(tmp_path: Path) -> None:
     """20 and 12 rows under a cap of 16, 3 epochs of 8: 6 + 5 steps, enlarged by a quarter."""
-    turns = loop.turns_of(jobs.a_job("mix"))
-    assert len(turns) == schedule.total_steps(
-        Training(**jobs.TRAINING), [20, 12, 15], [None, None, 0.25], jobs.a_job("mix").mixing
+    run = jobs.a_run(tmp_path, MACHINE, "mix")
+    assert len(run.schedule) == schedule.total_steps(
+        Training(**jobs.TRAINING), [20, 12, 15], [None, None, 0.25], run.spec.mixing
     )
-    assert len(turns) == 15
+    assert len(run.schedule) == 15

@@ -73,7 +73,7 @@ def test_a_turn_depends_on_seed_and_step_alone(
 ) -> None:
     """A longer schedule has the same beginning, and a part goes on where it was left."""
     chances = schedule.proportions(rows, [None] * len(rows))
-    short, long = (schedule.turns(chances, n, seed) for n in (steps, steps + more))
+    short, long = (schedule.draw(chances, n, seed) for n in (steps, steps + more))
     assert (short.parts == long.parts[:steps]).all()
     assert (short.earlier == long.earlier[:steps]).all()
     for part in range(len(rows)):
@@ -81,10 +81,10 @@ def test_a_turn_depends_on_seed_and_step_alone(
         assert own.tolist() == list(range(len(own)))
 
 
-def test_turns_are_the_same_everywhere_and_come_in_their_proportions() -> None:
+def test_a_schedule_is_the_same_everywhere_and_keeps_its_proportions() -> None:
     """Written down once: another order breaks studies."""
-    turns = schedule.turns([0.5, 0.3, 0.2], 12, 1)
-    assert turns.parts.tolist() == [0, 0, 0, 2, 2, 0, 1, 1, 1, 0, 1, 1]
-    many = schedule.turns([0.5, 0.3, 0.2], 20_000, 2).parts
+    drawn = schedule.draw([0.5, 0.3, 0.2], 12, 1)
+    assert drawn.parts.tolist() == [0, 0, 0, 2, 2, 0, 1, 1, 1, 0, 1, 1]
+    many = schedule.draw([0.5, 0.3, 0.2], 20_000, 2).parts
     assert np.allclose(np.bincount(many) / 20_000, [0.5, 0.3, 0.2], atol=0.015)
-    assert (schedule.turns([1.0], 50, 3).parts == 0).all()
+    assert (schedule.draw([1.0], 50, 3).parts == 0).all()

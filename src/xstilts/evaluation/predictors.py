@@ -26,7 +26,7 @@ from xstilts.kinds.base import Feature, Row
 from xstilts.metrics.ranking import CUT
 from xstilts.model.checkpoint import load_encoder
 from xstilts.training import predict
-from xstilts.training.finetune import Setup
+from xstilts.training.engine import Setup
 from xstilts.training.predict import Decoder
 
 BLOCK = 8192  # candidates that are embedded at once, which bounds memory

@@ -1,4 +1,16 @@
-"""Nearest neighbours: retrieval, ranked pools, mining of translations. Pure."""
+"""Exact nearest neighbours: ranked pools, retrieval, mining of translations. Pure.
+
+Used by evaluation/predictors.py on embeddings; what is found is scored in metrics/. Sources, all in
+google-research/xtreme, commit 838c13b: for ranked pools evaluate_retrieval.py (there with faiss or
+a sort of all products); for the others third_party/utils_retrieve.py, there with faiss.
+
+Retrieval by cosine is `similarity_search(normalize=True)`. Tatoeba searches from the English side
+into the foreign one: `nearest(english, foreign)[i]` is the foreign row for English row i.
+
+Mining (BUCC) is `mine_bitext` (cosine, ratio margin, "max" of both directions), `bucc_optimize` and
+`bucc_extract`. The protocol: mine both splits, take the threshold from the first one's gold pairs
+(`best_threshold`), cut the second one there (`apply`).
+"""
 
 from __future__ import annotations
 
@@ -8,9 +20,22 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+NEIGHBOURS = 4  # whose mean cosine a margin is measured by
 _QUERIES, _POOL = 1024, 16384  # rows of one product: 64 MiB of scores, whatever the pool's size
-NEIGHBOURS = 4
-_BLOCK = 1024  # queries per product, which bounds memory at _BLOCK x pool rows
+_BLOCK = 1024  # queries per product of `nearest`: memory is at most _BLOCK x pool rows
+
+
+def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows (n, d) as float32 of length 1; rows of zeros stay.
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    if not np.isfinite(rows).all():
+        raise ValueError("embeddings hold values that are not finite")
+    single = np.ascontiguousarray(rows, dtype=np.float32)
+    length = np.linalg.norm(single, axis=1, keepdims=True)
+    return np.divide(single, np.where(length > 0, length, 1), dtype=np.float32)
 
 
 def top(
@@ -76,6 +101,71 @@ def _best(
     order = np.lexsort((rows, -scores, of))
     taken = order[np.searchsorted(of[order], number)[:, None] + np.arange(k)]
     return scores[taken], rows[taken]
+
+
+def match(
+    queries: NDArray[np.floating], pool: NDArray[np.floating], similarity: str
+) -> NDArray[np.int64]:
+    """Row in `pool` (p, d) of the nearest neighbour of each of `queries` (q, d).
+
+    `similarity` is "cosine" or "margin"; of equal neighbours the lowest row is taken.
+
+    Raises:
+        ValueError: shapes do not fit, `pool` is empty, or a value is not finite.
+    """
+    return nearest(queries, pool) if similarity == "cosine" else by_margin(queries, pool)
+
+
+def nearest(queries: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Row number in `pool` (p, d) of the nearest neighbour of each of `queries` (q, d), by cosine.
+
+    Computed in float32; of equal neighbours the lowest row wins. A row of zeros is as far from
+    everything as orthogonal rows are.
+
+    Raises:
+        ValueError: shapes do not fit, `pool` is empty, or a value is not finite.
+    """
+    if queries.ndim != 2 or pool.ndim != 2 or queries.shape[1] != pool.shape[1]:
+        raise ValueError(f"queries {queries.shape} and pool {pool.shape} are not (q, d) and (p, d)")
+    if not len(pool):
+        raise ValueError("the pool has no rows")
+    ours, theirs = unit_rows(queries), unit_rows(pool)
+    best = [
+        np.argmax(ours[start : start + _BLOCK] @ theirs.T, axis=1)
+        for start in range(0, len(ours), _BLOCK)
+    ]
+    found = np.concatenate([np.empty(0, np.int64), *best])
+    first: NDArray[np.int64] = _first_copy(theirs)[found]
+    return first
+
+
+def _first_copy(rows: NDArray[np.float32]) -> NDArray[np.int64]:
+    """For each row the number of the first equal row.
+
+    A matrix product may round equal rows differently by where they stand, so that argmax alone
+    does not keep the promise about ties.
+    """
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), at) for at, row in enumerate(rows)], np.int64)
+
+
+def by_margin(
+    queries: NDArray[np.floating], pool: NDArray[np.floating], k: int = NEIGHBOURS
+) -> NDArray[np.int64]:
+    """The best of each query's k nearest rows by cos(x, y) / ((mean_k(x) + mean_k(y)) / 2).
+
+    mean_k is the mean cosine of a row to its k nearest rows on the other side: a row that is near
+    to everything (a hub) gains nothing by it.
+    """
+    ours, theirs = unit_rows(queries), unit_rows(pool)
+    cosines, found = top(ours, theirs, k)
+    around = top(theirs, ours, k)[0].mean(axis=1)
+    between = (cosines.mean(axis=1)[:, None] + around[found]) / 2
+    margins = np.where(between == 0, 0, cosines / np.where(between == 0, 1, between))
+    # Neighbours come best first; of equal margins the lowest row is wanted.
+    lowest = np.where(margins == margins.max(axis=1, keepdims=True), found, len(pool))
+    best: NDArray[np.int64] = lowest.min(axis=1)
+    return best
 
 
 class Candidate(NamedTuple):
@@ -199,81 +289,3 @@ def _f1(right: int, taken: int, gold: int) -> float:
 def apply(candidates: list[Candidate], threshold: float) -> list[Candidate]:
     """The candidates that score `threshold` or more."""
     return [pair for pair in candidates if pair.score >= threshold]
-
-
-def match(
-    queries: NDArray[np.floating], pool: NDArray[np.floating], similarity: str
-) -> NDArray[np.int64]:
-    """Row in `pool` (p, d) of the nearest neighbour of each of `queries` (q, d).
-
-    `similarity` is "cosine" or "margin"; of equal neighbours the lowest row is taken.
-
-    Raises:
-        ValueError: shapes do not fit, `pool` is empty, or a value is not finite.
-    """
-    return nearest(queries, pool) if similarity == "cosine" else by_margin(queries, pool)
-
-
-def by_margin(
-    queries: NDArray[np.floating], pool: NDArray[np.floating], k: int = NEIGHBOURS
-) -> NDArray[np.int64]:
-    """The best of each query's k nearest rows by cos(x, y) / ((mean_k(x) + mean_k(y)) / 2).
-
-    mean_k is the mean cosine of a row to its k nearest rows on the other side: a row that is near
-    to everything (a hub) gains nothing by it.
-    """
-    ours, theirs = unit_rows(queries), unit_rows(pool)
-    cosines, found = top(ours, theirs, k)
-    around = top(theirs, ours, k)[0].mean(axis=1)
-    between = (cosines.mean(axis=1)[:, None] + around[found]) / 2
-    margins = np.where(between == 0, 0, cosines / np.where(between == 0, 1, between))
-    # Neighbours come best first; of equal margins the lowest row is wanted.
-    lowest = np.where(margins == margins.max(axis=1, keepdims=True), found, len(pool))
-    best: NDArray[np.int64] = lowest.min(axis=1)
-    return best
-
-
-def nearest(queries: NDArray[np.floating], pool: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Row number in `pool` (p, d) of the nearest neighbour of each of `queries` (q, d), by cosine.
-
-    Computed in float32; of equal neighbours the lowest row wins. A row of zeros is as far from
-    everything as orthogonal rows are.
-
-    Raises:
-        ValueError: shapes do not fit, `pool` is empty, or a value is not finite.
-    """
-    if queries.ndim != 2 or pool.ndim != 2 or queries.shape[1] != pool.shape[1]:
-        raise ValueError(f"queries {queries.shape} and pool {pool.shape} are not (q, d) and (p, d)")
-    if not len(pool):
-        raise ValueError("the pool has no rows")
-    ours, theirs = unit_rows(queries), unit_rows(pool)
-    best = [
-        np.argmax(ours[start : start + _BLOCK] @ theirs.T, axis=1)
-        for start in range(0, len(ours), _BLOCK)
-    ]
-    found = np.concatenate([np.empty(0, np.int64), *best])
-    first: NDArray[np.int64] = _first_copy(theirs)[found]
-    return first
-
-
-def unit_rows(rows: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Rows (n, d) as float32 of length 1; rows of zeros stay.
-
-    Raises:
-        ValueError: a value is not finite.
-    """
-    if not np.isfinite(rows).all():
-        raise ValueError("embeddings hold values that are not finite")
-    single = np.ascontiguousarray(rows, dtype=np.float32)
-    length = np.linalg.norm(single, axis=1, keepdims=True)
-    return np.divide(single, np.where(length > 0, length, 1), dtype=np.float32)
-
-
-def _first_copy(rows: NDArray[np.float32]) -> NDArray[np.int64]:
-    """For each row the number of the first equal row.
-
-    A matrix product may round equal rows differently by where they stand, so that argmax alone
-    does not keep the promise about ties.
-    """
-    seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(row.tobytes(), at) for at, row in enumerate(rows)], np.int64)

@@ -1,148 +1,156 @@
-"""One target of phase iii: what it reads, its trainings, and the way to its predictions."""
+"""One target of phase iii: fine-tune a checkpoint for it, then predict and score each language.
+
+`score_target` is the way in, from stages/transfer.py. What an interruption leaves lies in a folder
+of the target's own: the trainings' states, then each language's predictions and scores.
+"""
 
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from xstilts.core import files, paths
-from xstilts.core.params import Before, Part, Target, Training
+from xstilts.core.params import Before, Part, Target
 from xstilts.evaluation import predictors
 from xstilts.evaluation.predictors import Predicted, Predictor
 from xstilts.evaluation.score import prediction_rows, score_rows
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
-from xstilts.model import heads
+from xstilts.model.heads import WithHeads
 from xstilts.results import scores
 from xstilts.results.scores import PREDICTIONS_SCHEMA
-from xstilts.training.finetune import Goal, Setup, Trained, finetune
+from xstilts.training.engine import Setup
+from xstilts.training.finetune import finetune
+from xstilts.training.loop import TrainingSpec
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A target that can be scored: how, and what its trainings leave to be recorded."""
-
-    predict: Predictor
-    curves: dict[str, list[list[float]]] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)  # validation, learning_rate
+def trainings(target: Target) -> list[Before]:
+    """A target's trainings in their order, its own last; none where it is not trained."""
+    if target.training is None:
+        return []
+    assert target.train_rows is not None
+    rows, validation = target.train_rows, target.validation
+    own = Before(task=target.task, rows=rows, validation=validation, training=target.training)
+    return [*target.before, own]
 
 
 def read_files(target: Target) -> list[Path]:
     """All files that a target reads: trainings' rows, the pool, and every language's rows."""
-    steps: list[Before | Target] = [*target.before, target]
-    rows = [step.rows if isinstance(step, Before) else step.train_rows for step in steps]
-    trained = [Path(path) for path in (*rows, *(step.validation for step in steps)) if path]
-    pool = [predictors.candidates_file(target, language) for language in target.candidates]
+    steps = trainings(target)
+    named = (*(step.rows for step in steps), *(step.validation for step in steps))
     # The threshold of mining is tuned on the validation split of each language.
     splits = dict.fromkeys(
         ("validation", target.split) if KINDS[target.kind].scored == "mined" else [target.split]
     )
-    return (
-        trained
-        + pool
-        + [
+    return [
+        *(Path(path) for path in named if path),
+        *(predictors.candidates_file(target, language) for language in target.candidates),
+        *(
             paths.rows(Path(target.rows), language, split)
             for language in target.languages
             for split in splits
-        ]
-    )
+        ),
+    ]
 
 
-def ready(
-    title: str, seed: int, target: Target, checkpoint: Path, place: Path, setup: Setup
-) -> Ready:
-    """Train where the target is trained; `place` keeps what an interruption leaves.
+def score_target(
+    common: dict[str, Any], target: Target, checkpoint: Path, place: Path, setup: Setup
+) -> dict[str, Any]:
+    """Score a checkpoint on one target, once; the predictions lie in `place`.
+
+    Args:
+        common: what all score rows of the run say, among it its name and seed.
+
+    Returns:
+        {"rows": score rows, "curves": name -> points, "metrics": validation, learning_rate}
 
     Raises:
         UserError: an input is missing or broken, or a loss is no number.
     """
-    if target.training is None:
-        mined = KINDS[target.kind].scored == "mined"
-        way = predictors.miner if mined else predictors.retriever
-        return Ready(way(target, checkpoint, setup))
-    start: Path | heads.WithHeads = checkpoint
-    curves: dict[str, list[list[float]]] = {}
-    metrics: dict[str, float] = {}
-    for number, one in enumerate(target.before):
-        rows = _read(one.rows)
-        part = _part(target, one.task, one.rows, one.validation, one.training)
-        goal = Goal([part], one.training, seed)
-        name = f"{title}, {one.task} first"
-        watched = replace(setup, observe=setup.observe.under(f"{target.task}.{one.task}"))
-        before = finetune(name, start, goal, [rows], place / f"before-{number}", watched)
-        start = before.net
-        curves |= {f"{one.task}.{curve}": it for curve, it in before.history.curves().items()}
-        metrics |= {f"{one.task}.{name}": it for name, it in _chosen(before, one.training).items()}
-    assert target.train_rows is not None
-    rows = _read(target.train_rows)[: target.train_limit]
-    part = _part(target, target.task, target.train_rows, target.validation, target.training)
-    goal = Goal([part], target.training, seed)
-    watched = replace(setup, observe=setup.observe.under(target.task))
-    trained = finetune(title, start, goal, [rows], place / "own", watched)
-    curves |= trained.history.curves()
-    metrics |= _chosen(trained, target.training)
-    if KINDS[target.kind].scored == "ranked":
-        return Ready(predictors.ranker(title, target, trained.net, place, setup), curves, metrics)
-    return Ready(predictors.decoder(target, trained.net, setup), curves, metrics)
-
-
-def _read(rows: str) -> list[Row]:
-    found: list[Row] = files.read_parquet(Path(rows)).to_pylist()
-    return found
-
-
-def _part(target: Target, task: str, rows: str, validation: str | None, training: Training) -> Part:
-    """A training on one task under the target's head."""
-    return Part(
-        task=task,
-        kind=target.kind,
-        rows_kind=target.kind,
-        labels=target.labels,
-        metric=target.metric,
-        language=target.source_language,
-        rows=rows,
-        validation=validation,
-        max_length=training.max_length,
-        stride=training.stride,
-        share=None,
-    )
-
-
-def _chosen(trained: Trained, training: Training) -> dict[str, float]:
-    """The score on validation rows, and the learning rate where a sweep chose it."""
-    found = {} if trained.validation is None else {"validation": trained.validation}
-    return found | ({"learning_rate": trained.rate} if training.sweep else {})
-
-
-def scored_target(
-    common: dict[str, Any], target: Target, checkpoint: Path, place: Path, setup: Setup
-) -> dict[str, Any]:
-    """{"rows", "curves", "metrics"} of one target, made once; its predictions lie in `place`."""
     finished = place / "result.json"
     if not finished.exists():
         title = f"{common['run']} on {target.task}"
-        finetuned = ready(title, common["seed"], target, checkpoint, place, setup)
+        predict, notes = _fine_tuned(title, common["seed"], target, checkpoint, place, setup)
         missing = [one for one in target.languages if not _scored(place, one).exists()]
         setup.workers.barrier()  # all have looked before worker 0 writes
         with setup.observe.progress(f"{title}: score", len(missing)) as advance:
             for language in missing:
-                predicted = finetuned.predict(language)
+                predicted = predict(language)
                 if setup.workers.rank == 0:
                     _keep(place, language, common, target, predicted)
                 advance(1)
         if setup.workers.rank == 0:
             rows = [row for one in target.languages for row in files.read_json(_scored(place, one))]
-            result = {"rows": rows, "curves": finetuned.curves, "metrics": finetuned.metrics}
-            files.write_json(finished, result)
+            files.write_json(finished, {"rows": rows, **notes})
             for trained in (*place.glob("before-*"), place / "own"):
                 shutil.rmtree(trained, ignore_errors=True)  # gigabytes that nothing reads again
         setup.workers.barrier()
-    found: dict[str, Any] = files.read_json(finished)
-    return found
+    result: dict[str, Any] = files.read_json(finished)
+    return result
+
+
+def _fine_tuned(
+    title: str, seed: int, target: Target, checkpoint: Path, place: Path, setup: Setup
+) -> tuple[Predictor, dict[str, Any]]:
+    """Train where the target is trained: the way to predictions, and what is to be recorded."""
+    start: Path | WithHeads = checkpoint
+    curves: dict[str, list[list[float]]] = {}
+    metrics: dict[str, float] = {}
+    for number, step in enumerate(trainings(target)):
+        own = number == len(target.before)
+        prefix = "" if own else f"{step.task}."
+        name = title if own else f"{title}, {step.task} first"
+        spec = TrainingSpec(name, step.training, seed, [_part(target, step)])
+        rows: list[Row] = files.read_parquet(Path(step.rows)).to_pylist()
+        watched = setup.observe.under(target.task if own else f"{target.task}.{step.task}")
+        tuned = finetune(
+            start,
+            spec,
+            [rows[: target.train_limit] if own else rows],
+            place / ("own" if own else f"before-{number}"),
+            replace(setup, observe=watched),
+        )
+        start = tuned.model
+        curves |= {f"{prefix}{curve}": it for curve, it in tuned.history.curves().items()}
+        if tuned.validation is not None:
+            metrics[f"{prefix}validation"] = tuned.validation
+        if step.training.sweep:
+            metrics[f"{prefix}learning_rate"] = tuned.learning_rate
+    predictor = _predictor(title, target, start, place, setup)
+    return predictor, {"curves": curves, "metrics": metrics}
+
+
+def _part(target: Target, step: Before) -> Part:
+    """What a training learns under the target's head."""
+    return Part(
+        task=step.task,
+        kind=target.kind,
+        rows_kind=target.kind,
+        labels=target.labels,
+        metric=target.metric,
+        language=target.source_language,
+        rows=step.rows,
+        validation=step.validation,
+        max_length=step.training.max_length,
+        stride=step.training.stride,
+        share=None,
+    )
+
+
+def _predictor(
+    title: str, target: Target, model: Path | WithHeads, place: Path, setup: Setup
+) -> Predictor:
+    """How a language of the target is predicted: by a checkpoint as it is, or a trained model."""
+    if isinstance(model, Path):
+        way = predictors.miner if KINDS[target.kind].scored == "mined" else predictors.retriever
+        return way(target, model, setup)
+    if KINDS[target.kind].scored == "ranked":
+        return predictors.ranker(title, target, model, place, setup)
+    return predictors.decoder(target, model, setup)
 
 
 def predictions_file(place: Path, language: str) -> Path:

@@ -56,7 +56,7 @@ METRICS: dict[str, Metric] = {
     "tag_accuracy": Metric(
         "tag_accuracy", "token_accuracy", tagging.score_tokens, tagging.tokens_per_example
     ),
-    # int, int: row number of the nearest neighbour (retrieval.nearest); Tatoeba
+    # int, int: row number of the nearest neighbour (evaluation.search.match); Tatoeba
     "retrieval_accuracy": Metric(
         "retrieval_accuracy", "accuracy", accuracy.score, accuracy.per_example
     ),

@@ -1,9 +1,7 @@
-"""Mining of translations in two lists of sentences (BUCC): candidates, threshold, F1 of pairs.
+"""F1, precision and recall of the pairs that mining finds in two lists of sentences (BUCC).
 
-Source: `mine_bitext` (cosine, ratio margin, "max" of both directions), `bucc_optimize` and
-`bucc_extract` of third_party/utils_retrieve.py, and `bucc_f1` of evaluate.py, all in
-google-research/xtreme, commit 838c13b. The protocol: mine both splits, take the threshold from the
-first one's gold pairs (`best_threshold`), cut the second one there (`apply`).
+Source: `bucc_f1` of evaluate.py in google-research/xtreme, commit 838c13b. The pairs themselves are
+found in evaluation/search.py.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""Ranked candidates: exact search by inner product, and the mean average precision of rankings.
+"""Mean average precision of ranked candidates (LAReQA, Mewsli-X).
 
 Sources in google-research/xtreme, commit 838c13b: LAReQA's `average_precision_at_k`
 (third_party/utils_lareqa.py) and Mewsli-X's `mean_reciprocal_rank` (third_party/utils_mewslix.py),
-which is the same number where one candidate is relevant. The search is evaluate_retrieval.py's,
-there with faiss or a sort of all products.
+which is the same number where one candidate is relevant. The rankings themselves are made in
+evaluation/search.py.
 """
 
 from __future__ import annotations
 
 from xstilts.metrics.accuracy import paired, percentage
+
+CUT = 20  # XTREME-R looks at the first 20 candidates
 
 
 def average_precision(ranked: list[str], relevant: list[str], k: int | None = None) -> float:
@@ -46,6 +48,3 @@ def score(
 ) -> dict[str, float]:
     """`map_at_20`, 0-100: the mean over queries; an empty ranking is worth 0."""
     return {"map_at_20": percentage(per_example(predictions, references, language))}
-
-
-CUT = 20  # XTREME-R looks at the first 20 candidates

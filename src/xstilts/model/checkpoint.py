@@ -1,7 +1,8 @@
-"""Encoders and what sits on them; loaded with an explicit dtype, saved as safetensors.
+"""Checkpoint folders: their weight files, and the encoders and language heads that are in them.
 
-Only the encoder passes from phase ii to phase iii (Phang et al. 2020, section 2). Encoders of four
-architectures are known (`FAMILIES`); nothing of a checkpoint is run or unpickled.
+Loaded in float32, whatever was saved; nothing of a checkpoint is run or unpickled. Encoders of four
+architectures are known (`FAMILIES`). Only the encoder passes from phase ii to phase iii (Phang et
+al. 2020, section 2).
 """
 
 from __future__ import annotations
@@ -24,15 +25,13 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.core.params import Architecture
 
 USUAL = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
-
 logging.set_verbosity_error()  # heads that are left behind on purpose are no news
-
-
 logging.disable_progress_bar()
 
 
@@ -135,8 +134,22 @@ def load_masked_lm(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The safetensors of a checkpoint, sorted; more than one where it is cut into shards."""
-    return sorted(folder.glob("*.safetensors"))
+    """The weights of a checkpoint folder: model.safetensors, or its shards in their order.
+
+    Where there are none it is model.safetensors, which who reads it will miss.
+    """
+    whole = folder / "model.safetensors"
+    return [whole] if whole.exists() else sorted(folder.glob("model-*-of-*.safetensors")) or [whole]
+
+
+def weights_sha(folder: Path) -> str:
+    """What tells a checkpoint from others: sha256 of its weights, of shards over names and sha256.
+
+    Raises:
+        UserError: there are no weights.
+    """
+    hashes = {path.name: files.sha256_file(path) for path in weight_files(folder)}
+    return files.sha256_json(hashes) if len(hashes) > 1 else hashes.popitem()[1]
 
 
 def _lacks(folder: Path, missing: Sequence[str], why: str) -> UserError:
@@ -160,7 +173,7 @@ def _config(folder: Path) -> Any:
             f"Mend: take one of {', '.join(FAMILIES)}"
         )
     pickled = sorted(folder.glob("*.bin"))
-    if pickled and not weight_files(folder):
+    if pickled and not weight_files(folder)[0].exists():
         raise UserError(
             f"{folder} has its weights as a pickle alone ({pickled[0].name}), which is never read, "
             "as reading one can run code. Mend: pin a revision with model.safetensors; the hub "

@@ -1,6 +1,7 @@
-"""What sits on an encoder: heads for sequences and tokens, and attention over its layers.
+"""What sits on an encoder: heads for sequences and tokens, attention over its layers, the whole.
 
-Used by `kinds` (one head a kind) and `model.WithHeads`; plain torch, any encoder.
+Plain torch, any encoder. Each of `kinds` names its head; training/finetune.py puts encoder and
+heads together (`WithHeads`).
 """
 
 from __future__ import annotations
@@ -10,9 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from transformers import (
-    PreTrainedModel,
-)
+from transformers import PreTrainedModel
 
 
 class SequenceHead(nn.Module):

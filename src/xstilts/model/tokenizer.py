@@ -1,11 +1,9 @@
-"""Train and load a SentencePiece-style unigram tokenizer in XLM-R's layout of ids.
+"""Load the tokenizer of a checkpoint folder, and make tokenizer.json where there is none.
 
-`train_unigram(texts, vocab_size, folder)` writes tokenizer.json and tokenizer_config.json, which
-`transformers.AutoTokenizer` reads. Ids: <s>=0 <pad>=1 </s>=2 <unk>=3, pieces, <mask> last.
-
-The trainer of the `tokenizers` library walks hash maps in random order, so equal texts give other
-scores in each process. Here the same library only cuts words (Viterbi, with given pieces), and
-counting and pruning are done in a fixed order: equal texts give equal bytes.
+`load` is for every stage that reads text: tokenizer.json is all that it goes by. `complete` is for
+checkpoints with a SentencePiece model alone (mDeBERTa-v3's spm.model), and run once, when the
+checkpoint is imported. The published pieces and scores and the published normaliser (its character
+map) are kept; transformers 5 would load spm.model with a normaliser of its own.
 """
 
 from __future__ import annotations

@@ -1,4 +1,12 @@
-"""Train a unigram tokenizer on a study's own text, the same on every machine."""
+"""Train a SentencePiece-style unigram tokenizer on a study's own text, in XLM-R's layout of ids.
+
+`train_unigram(texts, vocab_size, folder)` writes tokenizer.json and tokenizer_config.json, which
+`model.tokenizer.load` reads. Ids: <s>=0 <pad>=1 </s>=2 <unk>=3, pieces, <mask> last.
+
+The trainer of the `tokenizers` library walks hash maps in random order, so equal texts give other
+scores in each process. Here the same library only cuts words (Viterbi, with given pieces), and
+counting and pruning are done in a fixed order: equal texts give equal bytes, on every machine.
+"""
 
 from __future__ import annotations
 

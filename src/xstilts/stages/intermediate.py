@@ -19,8 +19,9 @@ from xstilts.kinds.base import Row
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.training import state
-from xstilts.training.engine import Workers
-from xstilts.training.finetune import Goal, Setup, Trained, finetune
+from xstilts.training.engine import Setup, Workers
+from xstilts.training.finetune import FineTuned, finetune
+from xstilts.training.loop import TrainingSpec
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -35,14 +36,15 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     rows = [part_rows(spec, part) for part in spec.parts]
     setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
     place = state.folder("intermediate", spec.model_dump(), inputs, machine)
-    goal = Goal(spec.parts, spec.training, spec.seed, spec.mixing)
-    trained = finetune(f"intermediate {key}", base, goal, rows, place, setup)
-    metrics = _summary(spec, trained, rows)
-    curves = trained.history.curves()
+    title = f"intermediate {key}"
+    training = TrainingSpec(title, spec.training, spec.seed, spec.parts, spec.mixing)
+    tuned = finetune(base, training, rows, place, setup)
+    metrics = _summary(spec, tuned, rows)
+    curves = tuned.history.curves()
     done = record.make(params, "intermediate", key, spec, inputs, metrics, curves)
     if setup.workers.rank == 0:
         with files.output_folder(paths.intermediate(params.study, key)) as out:
-            trained.net.encoder.save_pretrained(out)
+            tuned.model.encoder.save_pretrained(out)
             files.write_json(out / "record.json", done)
         shutil.rmtree(place)
     setup.workers.barrier()
@@ -54,8 +56,7 @@ def inputs_of(spec: Intermediate) -> list[Path]:
     base = Path(spec.checkpoint)
     named = [path for part in spec.parts for path in (part.rows, part.validation) if path]
     read = [Path(path) for path in dict.fromkeys(named)]
-    weights = checkpoint.weight_files(base) or [base / "model.safetensors"]
-    return [*read, *weights, base / "tokenizer.json"]
+    return [*read, *checkpoint.weight_files(base), base / "tokenizer.json"]
 
 
 def part_rows(spec: Intermediate, part: Part) -> list[Row]:
@@ -70,21 +71,21 @@ def part_rows(spec: Intermediate, part: Part) -> list[Row]:
     return rows
 
 
-def _summary(spec: Intermediate, trained: Trained, rows: list[list[Row]]) -> dict[str, float]:
+def _summary(spec: Intermediate, tuned: FineTuned, rows: list[list[Row]]) -> dict[str, float]:
     """What a training comes to, as metrics of its record.
 
     `rows` are those of the tasks; text beside them is told apart, as `rows.<part>` is of a mix.
     """
     counts = {part.task: len(own) for part, own in zip(spec.parts, rows, strict=True)}
     tasks = [part.task for part in spec.parts if part.share is None] or list(counts)
-    found = {
-        **trained.history.losses(),
+    metrics = {
+        **tuned.history.losses(),
         "rows": float(sum(counts[task] for task in tasks)),
-        "steps": float(trained.history.step),
-        "learning_rate": trained.rate,
+        "steps": float(tuned.history.step),
+        "learning_rate": tuned.learning_rate,
     }
     if len(counts) > 1:
-        found |= {f"rows.{task}": float(count) for task, count in counts.items()}
-    if trained.validation is not None:
-        found["validation"] = trained.validation
-    return found | {f"validation.rate_{rate:g}": v for rate, v in trained.tried.items()}
+        metrics |= {f"rows.{task}": float(count) for task, count in counts.items()}
+    if tuned.validation is not None:
+        metrics["validation"] = tuned.validation
+    return metrics | {f"validation.rate_{rate:g}": v for rate, v in tuned.tried.items()}

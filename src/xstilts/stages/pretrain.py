@@ -23,7 +23,8 @@ from xstilts.model import checkpoint, heads, tokenizer, unigram
 from xstilts.records import record
 from xstilts.sources import obtain
 from xstilts.training import loop, state
-from xstilts.training.engine import Workers
+from xstilts.training.engine import Setup, Workers
+from xstilts.training.loop import HeadData, Run, TrainingSpec
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -62,13 +63,13 @@ def _scratch(params: Params, key: str, observe: Observe) -> Record:
     place = state.folder("pretrain", spec.model_dump(), sources_read, machine)
     rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
     words = _tokenizer(place, rows, spec, workers)
-    features = mlm.encode(rows, words, spec.training.max_length, 0)
-    lesson = loop.Lesson("text", mlm, features)
-    net = _net(_whole(spec, words)).to(workers.device)
-    job = loop.Job("pretrain", net, [lesson], words, spec.training, spec.seed)
-    weights, history = loop.train(job, place, machine, observe)
+    text = HeadData("text", mlm, mlm.encode(rows, words, spec.training.max_length, 0))
+    training = TrainingSpec("pretrain", spec.training, spec.seed)
+    setup = Setup(words, machine, workers, observe)
+    pretraining = Run(training, lambda: _with_head(_whole(spec, words)), [text], place, setup)
+    weights, history = loop.train(pretraining)
     whole = _whole(spec, words)
-    loop.load_weights(_net(whole), weights)
+    loop.load_weights(_with_head(whole), weights)
     metrics = {
         **history.losses(),
         "rows": float(len(rows)),
@@ -95,7 +96,7 @@ def _whole(spec: Pretrain, words: Any) -> PreTrainedModel:
     return checkpoint.small_xlmr(spec.architecture, len(words), spec.training.dropout)
 
 
-def _net(whole: PreTrainedModel) -> heads.WithHeads:
+def _with_head(whole: PreTrainedModel) -> heads.WithHeads:
     """Encoder and language-modelling head, which share their weights with `whole`."""
     return heads.WithHeads(whole.base_model, [checkpoint.language_head(whole)])
 

@@ -19,15 +19,14 @@ from xstilts.core.machine import load_machine
 from xstilts.core.params import Params, Transfer
 from xstilts.core.progress import Observe, Record
 from xstilts.evaluation.score import headline
-from xstilts.evaluation.target import predictions_file, read_files, scored_target
+from xstilts.evaluation.target import predictions_file, read_files, score_target
 from xstilts.kinds.base import Row
-from xstilts.model import tokenizer
+from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.results import scores
 from xstilts.results.scores import ScoreRow
 from xstilts.training import state
-from xstilts.training.engine import Workers
-from xstilts.training.finetune import Setup
+from xstilts.training.engine import Setup, Workers
 
 SAMPLE = "predictions-sample.json"
 SAMPLED = 5  # predictions in each language
@@ -40,38 +39,42 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: an input is missing or broken, or a loss is no number.
     """
     spec, machine = params.transfer[key], load_machine()
-    base = paths.pretrained(params.study)
+    base, encoder = paths.pretrained(params.study), Path(spec.checkpoint)
     setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
-    weights = Path(spec.checkpoint) / "model.safetensors"
     common = {"study": params.study, "run": key, **identity(spec)}
-    common["model_sha"] = files.sha256_file(weights)
-    inputs, places = [weights, base / "tokenizer.json"], {}
-    rows: list[ScoreRow] = []
-    curves: dict[str, Any] = {}
-    chosen: dict[str, float] = {}
+    common["model_sha"] = checkpoint.weights_sha(encoder)
+    shared = [*checkpoint.weight_files(encoder), base / "tokenizer.json"]
+    read = {name: read_files(target) for name, target in params.targets.items()}
+    places, results = {}, {}
     for name, target in params.targets.items():
-        read = read_files(target)
         decides = [common, target.model_dump()]
-        places[name] = state.folder("transfer", decides, [*inputs[:2], *read], machine)
-        result = scored_target(common, target, Path(spec.checkpoint), places[name], setup)
-        rows += [ScoreRow(**row) for row in result["rows"]]
-        curves |= {f"{name}.{curve}": points for curve, points in result["curves"].items()}
-        chosen |= {f"{name}.{metric}": value for metric, value in result["metrics"].items()}
-        inputs += read
-    metrics = headline(rows, params) | chosen
-    shown = ("scores.json", SAMPLE)
+        places[name] = state.folder("transfer", decides, [*shared, *read[name]], machine)
+        results[name] = score_target(common, target, encoder, places[name], setup)
+    rows = [ScoreRow(**row) for result in results.values() for row in result["rows"]]
+    inputs = [*shared, *(path for some in read.values() for path in some)]
+    metrics = headline(rows, params) | _named("metrics", results)
+    curves, shown = _named("curves", results), ("scores.json", SAMPLE)
     done = record.make(params, "transfer", key, spec, inputs, metrics, curves, shown)
     if setup.workers.rank == 0:
         tables = [
-            files.read_parquet(predictions_file(place, language))
-            for name, place in places.items()
-            for language in params.targets[name].languages
+            files.read_parquet(predictions_file(places[name], language))
+            for name, target in params.targets.items()
+            for language in target.languages
         ]
         _write(paths.transferred(params.study, key), rows, tables, done)
         for place in places.values():
             shutil.rmtree(place)
     setup.workers.barrier()
     return done
+
+
+def _named(what: str, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """`<target>.<name>` -> value of one part of all targets' results."""
+    return {
+        f"{target}.{name}": value
+        for target, result in results.items()
+        for name, value in result[what].items()
+    }
 
 
 def _write(folder: Path, rows: list[ScoreRow], tables: list[pa.Table], done: Record) -> None:

@@ -1,4 +1,7 @@
-"""Processes, devices and the DeepSpeed engine: the part of training that knows the hardware."""
+"""Processes, devices and the DeepSpeed engine: all of training that knows the hardware.
+
+A stage begins with `Setup(tokenizer, machine, Workers.start(machine), observe)`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from xstilts.core import determinism
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
+from xstilts.core.progress import Observe
 from xstilts.training.launch import MEETING, rank, share_of
 
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
@@ -96,6 +100,16 @@ class Workers:
         for number, part in enumerate(parts):
             merged[number :: self.size] = part
         return merged
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What all trainings and predictions of one process share."""
+
+    tokenizer: Any
+    machine: Machine
+    workers: Workers
+    observe: Observe
 
 
 def accumulation(training: Training, machine: Machine, workers: int, unit: int = 1) -> int:

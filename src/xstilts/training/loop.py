@@ -1,8 +1,8 @@
 """One training loop on `deepspeed.initialize`, for all three phases, on the CPU and on CUDA.
 
-An update learns from one global batch of one part of the job. Resumable: its state is in a folder
-named by the hash of all that decides the result, so a state can never be stale; nothing in it is
-an output.
+`train(Run(...))` is its way in; an update learns from one global batch of one head. Resumable: its
+state is in a folder named by the hash of all that decides the result, so a state can never be
+stale; nothing in it is an output.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,13 @@ from torch import nn
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
-from xstilts.core.machine import Machine
-from xstilts.core.params import Mixing, Training
+from xstilts.core.params import Mixing, Part, Training
 from xstilts.core.progress import Observe
 from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
-from xstilts.training import batches, engine, schedule, state
-from xstilts.training.engine import Workers, initialize
-from xstilts.training.schedule import learning_rate
-from xstilts.training.state import drop
+from xstilts.model.heads import WithHeads
+from xstilts.training import batches, schedule, state
+from xstilts.training.engine import Setup, full_weights, initialize
 
 LOG_POINTS = 100  # points of a loss curve
 SAVE_CHECK = 20  # steps between two looks at the clock
@@ -44,7 +43,18 @@ class Diverged(UserError):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingSpec:
+    """What is to be learnt, and how."""
+
+    title: str  # what a person sees
+    training: Training
+    seed: int
+    parts: Sequence[Part] = ()  # one head each; pretraining has the model's own head alone
+    mixing: Mixing | None = None
+
+
+@dataclass(frozen=True)
+class HeadData:
     """What one head is trained on."""
 
     name: str
@@ -54,17 +64,29 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is trained, on what, and how."""
+class Run:
+    """One training: of what, on what, and where."""
 
-    title: str
-    model: nn.Module  # a model.WithHeads, one head a lesson
-    lessons: Sequence[Lesson]
-    tokenizer: Any
-    training: Training
-    seed: int
-    mixing: Mixing | None = None
-    evaluate: Callable[[nn.Module], float] | None = None  # higher is better; for `select: best`
+    spec: TrainingSpec
+    build: Callable[[], WithHeads]  # the model before its training, the same at every call
+    data: Sequence[HeadData]  # one a head, in their order
+    state: Path  # folder for all that is needed to go on after an interruption
+    setup: Setup
+    score: Callable[[nn.Module], float] | None = None  # on validation rows; higher is better
+
+    @cached_property
+    def schedule(self) -> schedule.Schedule:
+        """Which head each update trains."""
+        rows = [len(head.features) for head in self.data]
+        shares = [head.share for head in self.data]
+        steps = schedule.total_steps(self.spec.training, rows, shares, self.spec.mixing)
+        chances = schedule.proportions(rows, shares, self.spec.mixing)
+        return schedule.draw(chances, steps, self.spec.seed)
+
+    @property
+    def selects(self) -> bool:
+        """Whether the best weights are kept, and not the last."""
+        return self.score is not None and self.spec.training.select == "best"
 
 
 @dataclass
@@ -85,126 +107,107 @@ class History:
         return {name: points[-1][1] for name, points in self.loss.items()}
 
 
-@dataclass(frozen=True)
-class _Run:
-    """One training under way."""
-
-    engine: Any
-    job: Job
-    turns: schedule.Turns
-    state: Path
-    machine: Machine
-    workers: Workers
-    observe: Observe
-
-
-def turns_of(job: Job) -> schedule.Turns:
-    """Which lesson each update of a job takes."""
-    rows = [len(lesson.features) for lesson in job.lessons]
-    shares = [lesson.share for lesson in job.lessons]
-    steps = schedule.total_steps(job.training, rows, shares, job.mixing)
-    return schedule.turns(schedule.proportions(rows, shares, job.mixing), steps, job.seed)
-
-
-def train(job: Job, state: Path, machine: Machine, observe: Observe) -> tuple[Path, History]:
+def train(run: Run) -> tuple[Path, History]:
     """Train; give the file of the last (or best) weights, float32 safetensors, and the history.
 
-    The model itself is used up: ZeRO and bf16 leave it cut or rounded. `load_weights` brings the
-    trained weights to another one like it.
+    `load_weights` brings them to a model that `run.build` makes anew: the one that was trained is
+    cut by ZeRO or rounded by bf16. What was trained before is read.
 
     Raises:
         UserError: no rows, or a batch that the processes cannot share.
         Diverged: a loss that is no number.
     """
-    trained, finished = state / TRAINED, state / "history.json"
+    trained, finished = run.state / TRAINED, run.state / "history.json"
     if finished.exists():
         return trained, History(**files.read_json(finished))
-    for lesson in job.lessons:
-        if not lesson.features:
-            wrong = f"there is nothing to train on in {lesson.name}"
-            raise UserError(f"{job.title}: {wrong}. Mend: check the prepared rows")
-    workers = Workers.start(machine)
-    unit = math.lcm(*(modules.unit(lesson.kind, job.training) for lesson in job.lessons))
-    engine = initialize(job.model, job.training, machine, workers, unit)
-    run = _Run(engine, job, turns_of(job), state, machine, workers, observe)
+    for head in run.data:
+        if not head.features:
+            wrong = f"there is nothing to train on in {head.name}"
+            raise UserError(f"{run.spec.title}: {wrong}. Mend: check the prepared rows")
+    training, setup = run.spec.training, run.setup
+    unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
+    model = run.build().to(setup.workers.device)
+    engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
-        history = _steps(run)
-        if job.evaluate is None:
-            _write_weights(run, trained)
+        history = _steps(run, engine)
+        if not run.selects:
+            _write_weights(run, engine, trained)
     finally:
         engine.destroy()
-    if workers.rank == 0:
-        if job.evaluate is not None:
+    if setup.workers.rank == 0:
+        if run.selects:
             with files.draft(trained) as out:  # a move would be lost with a kill just after it
-                shutil.copyfile(state / BEST, out)
+                shutil.copyfile(run.state / BEST, out)
         files.write_json(finished, asdict(history))
-        (state / BEST).unlink(missing_ok=True)
-        drop(state)
-    workers.barrier()
+        (run.state / BEST).unlink(missing_ok=True)
+        state.drop(run.state)
+    setup.workers.barrier()
     return trained, history
 
 
-def _steps(run: _Run) -> History:
+def _steps(run: Run, engine: Any) -> History:
     """All updates that are still to be done."""
-    client = state.load(run.engine, run.state, run.workers)
+    setup = run.setup
+    client = state.load(engine, run.state, setup.workers)
     history = History(**client["history"]) if client else History()
-    steps, saved = len(run.turns), time.monotonic()
-    run.engine.train()
-    with run.observe.progress(run.job.title, steps) as advance:
+    steps, saved = len(run.schedule), time.monotonic()
+    engine.train()
+    with setup.observe.progress(run.spec.title, steps) as advance:
         advance(history.step)
         while history.step < steps:
-            part = int(run.turns.parts[history.step])
-            _note(history, run.job.lessons, part, _update(run, history.step))
+            part = int(run.schedule.parts[history.step])
+            _note(history, run.data, part, _update(run, engine, history.step))
             history.step += 1
             advance(1)
-            _log(history, steps, run.observe)
-            if run.job.evaluate and _evaluate(run, history, steps):
+            _log(history, steps, setup.observe)
+            if run.selects and _evaluate(run, engine, history):
                 break
-            late = time.monotonic() - saved > run.machine.save_seconds
-            if history.step % SAVE_CHECK == 0 and run.workers.agree(late):
+            late = time.monotonic() - saved > setup.machine.save_seconds
+            if history.step % SAVE_CHECK == 0 and setup.workers.agree(late):
                 kept = {"history": asdict(history)}
-                state.save(run.engine, run.state, history.step, kept, run.workers)
+                state.save(engine, run.state, history.step, kept, setup.workers)
                 saved = time.monotonic()
     return history
 
 
-def _update(run: _Run, step: int) -> float:
-    """One optimizer step on one global batch of one lesson; the mean loss over its loss terms."""
-    job, part = run.job, int(run.turns.parts[step])
-    kind, batch = job.lessons[part].kind, _batch(run, step)
+def _update(run: Run, engine: Any, step: int) -> float:
+    """One optimizer step on one global batch of one head; the mean loss over its loss terms."""
+    spec, workers, part = run.spec, run.setup.workers, int(run.schedule.parts[step])
+    kind, batch = run.data[part].kind, _batch(run, step)
     terms = sum(kind.weight(feature) for feature in batch)
-    count = run.engine.gradient_accumulation_steps() * run.workers.size
+    count = engine.gradient_accumulation_steps() * workers.size
     pieces = batches.pieces_of(batch, count)
-    for group in run.engine.optimizer.param_groups:
-        group["lr"] = learning_rate(job.training, step, len(run.turns))
-    total = torch.zeros((), device=run.workers.device)
-    for number in range(run.workers.rank, count, run.workers.size):
-        torch.manual_seed(_dropout_seed(job.seed, step, number))
-        tensors = batches.collate(pieces[number], job.tokenizer.pad_token_id, run.workers.device)
-        loss = kind.loss(run.engine(**tensors, part=part), pieces[number])
+    for group in engine.optimizer.param_groups:
+        group["lr"] = schedule.learning_rate(spec.training, step, len(run.schedule))
+    total = torch.zeros((), device=workers.device)
+    for number in range(workers.rank, count, workers.size):
+        torch.manual_seed(_dropout_seed(spec.seed, step, number))
+        pad = run.setup.tokenizer.pad_token_id
+        tensors = batches.collate(pieces[number], pad, workers.device)
+        loss = kind.loss(engine(**tensors, part=part), pieces[number])
         # DeepSpeed takes the mean over micro-batches and workers; we want it over all loss terms.
-        run.engine.backward(loss * (count / terms))
-        run.engine.step()
+        engine.backward(loss * (count / terms))
+        engine.step()
         total += loss.detach()
-    mean = run.workers.sum(total) / terms
+    mean = workers.sum(total) / terms
     if not math.isfinite(mean):
         raise Diverged(
-            f"{job.title}: the loss is {mean} at step {step + 1}. "
+            f"{spec.title}: the loss is {mean} at step {step + 1}. "
             "Mend: lower the learning rate or look at the training rows"
         )
     return mean
 
 
-def _batch(run: _Run, step: int) -> list[Feature]:
-    """The global batch of an update: the next features of the part whose turn it is."""
-    job, lesson = run.job, run.job.lessons[int(run.turns.parts[step])]
-    place = int(run.turns.earlier[step])
-    order = batches.batch_indices(len(lesson.features), job.training.batch, job.seed, place)
-    batch = [lesson.features[i] for i in order]
-    if not hasattr(lesson.kind, "draw"):
+def _batch(run: Run, step: int) -> list[Feature]:
+    """The global batch of an update: the next features of the head whose turn it is."""
+    spec, head = run.spec, run.data[int(run.schedule.parts[step])]
+    place = int(run.schedule.earlier[step])
+    order = batches.batch_indices(len(head.features), spec.training.batch, spec.seed, place)
+    batch = [head.features[i] for i in order]
+    if not hasattr(head.kind, "draw"):
         return batch
-    rng = np.random.default_rng([job.seed, step, 1])
-    drawn: list[Feature] = lesson.kind.draw(batch, rng, job.tokenizer, job.training)
+    rng = np.random.default_rng([spec.seed, step, 1])
+    drawn: list[Feature] = head.kind.draw(batch, rng, run.setup.tokenizer, spec.training)
     return drawn
 
 
@@ -213,9 +216,9 @@ def _dropout_seed(seed: int, step: int, piece: int) -> int:
     return int(np.random.SeedSequence([seed, step, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _note(history: History, lessons: Sequence[Lesson], part: int, loss: float) -> None:
+def _note(history: History, data: Sequence[HeadData], part: int, loss: float) -> None:
     """Remember a loss until the next point of its curves."""
-    names = ["loss", *([f"loss.{lessons[part].name}"] if len(lessons) > 1 else [])]
+    names = ["loss", *([f"loss.{data[part].name}"] if len(data) > 1 else [])]
     for name in names:
         history.recent.setdefault(name, []).append(loss)
 
@@ -230,28 +233,29 @@ def _log(history: History, steps: int, observe: Observe) -> None:
         observe.log(history.step, means)
 
 
-def _evaluate(run: _Run, history: History, steps: int) -> bool:
+def _evaluate(run: Run, engine: Any, history: History) -> bool:
     """Score at times on source-language validation rows, keep the best; True: no gain any more."""
-    assert run.job.evaluate is not None
-    if history.step % run.job.training.evaluate_every and history.step != steps:
+    assert run.score is not None
+    training = run.spec.training
+    if history.step % training.evaluate_every and history.step != len(run.schedule):
         return False
-    run.engine.eval()
-    score = run.job.evaluate(run.engine)
-    run.engine.train()
+    engine.eval()
+    score = run.score(engine)
+    engine.train()
     if score > max((old for _, old in history.validation), default=-math.inf):
-        _write_weights(run, run.state / BEST)
+        _write_weights(run, engine, run.state / BEST)
     history.validation.append([history.step, score])
     scores = [old for _, old in history.validation]
-    return len(scores) - 1 - scores.index(max(scores)) >= run.job.training.patience
+    return len(scores) - 1 - scores.index(max(scores)) >= training.patience
 
 
-def _write_weights(run: _Run, path: Path) -> None:
+def _write_weights(run: Run, engine: Any, path: Path) -> None:
     """The whole trained weights in float32, written by worker 0."""
-    weights = engine.full_weights(run.engine)
-    if run.workers.rank == 0:
+    weights = full_weights(engine)
+    if run.setup.workers.rank == 0:
         with files.draft(path) as temporary:
             save_file(weights, temporary)
-    run.workers.barrier()
+    run.setup.workers.barrier()
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

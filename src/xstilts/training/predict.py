@@ -25,7 +25,7 @@ def predict(
     """`kind.outputs` of every feature, in order.
 
     The longest come first, so memory runs out at once or never. `part` chooses the head of a
-    `model.WithHeads`; other models are not told.
+    `heads.WithHeads`; other models are not told.
     """
     chosen = {} if part is None else {"part": part}
     order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))

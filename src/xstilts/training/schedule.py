@@ -1,10 +1,12 @@
-"""Which part of a mix each update learns from, and how many updates a mix takes.
+"""A training's schedule: how many updates, which part of a mix each takes, at which rate.
 
-A part's share of the updates is ~ min(rows, cap) ** (1 / temperature) (Raffel et al. 2020, section
-3.5.2; `cap` is jiant's examples_cap), or is fixed (`share`: masked language modelling beside
-tasks). "Rows" are features: a long document that is cut into windows counts as often as it has
-windows, as in jiant. The order depends on the seed and the step alone, never on the number of
-processes or on where a training was resumed.
+Pure; used by training/loop.py. A part's share of the updates is ~ min(rows, cap) ** (1 /
+temperature) (Raffel et al. 2020, section 3.5.2; `cap` is jiant's examples_cap), or is fixed
+(`share`: masked language modelling beside tasks). "Rows" are features: a long document that is cut
+into windows counts as often as it has windows, as in jiant. The order depends on the seed and the
+step alone, never on the number of processes or on where a training was resumed. The learning rate
+rises and falls linearly, as in jiant and google-research/xtreme, but from the first update on: by
+transformers' `get_linear_schedule_with_warmup` that one has a rate of 0.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from xstilts.core.params import Mixing, Training
 
 
 @dataclass(frozen=True)
-class Turns:
-    """The parts' turns: at update `step`, part `parts[step]` has had `earlier[step]` before."""
+class Schedule:
+    """At update `step` part `parts[step]` is trained, which has had `earlier[step]` before."""
 
     parts: NDArray[np.int64]  # [steps]
     earlier: NDArray[np.int64]  # [steps]
@@ -96,7 +98,7 @@ def total_steps(
     return max(1, math.ceil(steps / (1 - sum(fixed)) - 1e-9))
 
 
-def turns(chances: Sequence[float], steps: int, seed: int) -> Turns:
+def draw(chances: Sequence[float], steps: int, seed: int) -> Schedule:
     """Draw a part for each update.
 
     The draw of step s is the s-th of one stream of raw numbers, so it is the same whatever `steps`
@@ -113,7 +115,7 @@ def turns(chances: Sequence[float], steps: int, seed: int) -> Turns:
     for part in range(len(chances)):
         own = parts == part
         earlier[own] = np.arange(own.sum())
-    return Turns(parts, earlier)
+    return Schedule(parts, earlier)
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:

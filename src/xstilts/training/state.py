@@ -1,4 +1,8 @@
-"""Resumable states: written whole or not at all, and read only if they are what was written.
+"""What a stage keeps to go on after an interruption: where it lies, and the states of a training.
+
+`folder` names the place by all that decides the result, so nothing stale is ever found there; the
+stages ask for it and delete it when they are done. `save`, `load` and `drop` are for
+training/loop.py: a state is written whole or not at all, and read only if it is what was written.
 
 DeepSpeed keeps its state as pickles, and reading a pickle can run code. So the sha256 of each of
 its files is written beside them (hashes.json, in one go, after all files are there: the state
@@ -22,7 +26,7 @@ from xstilts.training.engine import Workers
 
 HASHES = "hashes.json"
 FOLDER = "zero"
-PACKAGES = ("torch", "transformers", "tokenizers", "deepspeed", "peft")
+PACKAGES = ("torch", "transformers", "tokenizers", "deepspeed", "peft")  # whose code decides bits
 
 
 def save(engine: Any, state: Path, step: int, client: dict[str, Any], workers: Workers) -> None:
