@@ -65,7 +65,7 @@ on_clone() {
     buildah run --user "$user" --volume "$scratch/clone:/study" "$container" -- "$@"
 }
 on_clone xstilts study use demo
-on_clone dvc repro --force fetch@world--facts
+on_clone dvc repro --force fetch@demo/world--facts
 on_clone git status --short provenance
 buildah inspect --type image --format '{{.OCIv1.Config.Labels}}' xstilts
 say "done"

@@ -139,6 +139,7 @@ def test_dvc_is_not_asked_where_the_study_was_never_run(
     def asked() -> None:
         raise AssertionError("dvc was asked")
 
+    monkeypatch.setattr(graph, "linked", lambda: True)
     monkeypatch.setattr(graph, "_repo", asked)
     for study in (None, "another"):
         if study:
@@ -210,3 +211,18 @@ def test_many_runs_are_a_line_a_task_and_a_column_a_size(
     assert ["task", "method", "in", "variant", "10", "40", "rows", "hours"] in lines
     (row,) = [line for line in lines if line[:1] == ["world_qa"]]
     assert row[:6] == ["world_qa", "single", "qaa", "21", "20/21", "40"]
+
+
+@pytest.mark.parametrize(("kinds", "links"), [("hardlink,copy", True), ("copy", False)])
+def test_copies_in_the_cache_take_room_where_dvc_makes_them(
+    project: Path, kinds: str, links: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hundreds of checkpoints, once or twice: that decides whether a study fits on a disk."""
+    subprocess.run(["git", "init", "-q"], check=True)
+    for command in (["init", "-q"], ["config", "cache.type", kinds]):
+        subprocess.run([sys.executable, "-m", "dvc", *command], check=True)
+    before = set(Path().iterdir())
+    assert graph.linked() == links
+    assert set(Path().iterdir()) == before, "what was tried is gone"
+    plan.show_plan()
+    assert ("their copies in DVC's cache" in capsys.readouterr().out) != links

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from xstilts import tasks
+from xstilts.commands import graph
 from xstilts.core import files, paths
 from xstilts.core.params import Params, Part, Subset, Target, Training
 from xstilts.kinds.spec import KINDS
@@ -213,17 +214,19 @@ class Estimate:
         return sorted(found)
 
     def disk(self) -> dict[str, float]:
-        """Bytes at the end, by what they are; DVC's cache holds them again where links fail."""
+        """Bytes at the end, by what they are."""
         loaded, weights = self.loaded, self.size[0] if self.size else 0
         rows = sum(self.counted(file) or UNKNOWN_ROWS for file in self._files)
         chosen = sum(self.subset_rows(subset) or 0 for subset in self.subsets.values())
         scored = sum(self.evaluated(target) for target in loaded.targets.values())
-        return {
+        outputs = {
             "encoders": float(WEIGHT_BYTES * weights * (len(loaded.intermediate) + 1)),
             "predictions": float(PREDICTION_BYTES * scored * len(loaded.transfer)),
             "data": float(ROW_BYTES * (2 * rows + chosen)),
-            "one running training": float(STATE_COPIES * WEIGHT_BYTES * weights),
         }
+        copies = {} if graph.linked() else {"their copies in DVC's cache": sum(outputs.values())}
+        running = {"one running training": float(STATE_COPIES * WEIGHT_BYTES * weights)}
+        return outputs | copies | running
 
 
 def _sum(counts: list[int | None]) -> int | None:

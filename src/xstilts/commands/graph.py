@@ -73,6 +73,25 @@ def status() -> Changes:
         return _status(repo)
 
 
+def linked() -> bool:
+    """Whether an output and DVC's copy of it are one file on the disk, as configured and possible.
+
+    False, too, where there is no DVC project yet that could tell.
+    """
+    from dvc_objects.fs.generic import test_links
+
+    try:
+        repo = _repo()
+    except UserError:
+        return False
+    with repo:
+        cache = repo.cache.local
+        wanted = [kind for kind in cache.cache_types if kind != "copy"]
+        Path(cache.path).mkdir(parents=True, exist_ok=True)
+        beside = repo.fs.join(repo.root_dir, "output")  # tried under another name in this folder
+        return bool(test_links(wanted, cache.fs, cache.path, repo.fs, beside))
+
+
 def _status(repo: Any) -> Changes:
     from dvc.exceptions import DvcException
 

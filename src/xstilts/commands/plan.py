@@ -200,8 +200,7 @@ def _costs(loaded: Params, estimate: Estimate) -> list[str]:
     return [
         f"Estimated {_hours(total)} GPU hours, from 6 operations a token and weight in training, 2 "
         f"in scoring, mean tokens of an example by kind (kinds/spec.py), and {rates}.",
-        f"Estimated disk {_bytes(sum(parts.values()))}: {made}. Once more in DVC's cache where the "
-        "file system has no links.",
+        f"Estimated disk {_bytes(sum(parts.values()))}: {made}.",
     ]
 
 

@@ -92,15 +92,19 @@ def test_more_threads_than_cores_is_told(only: Any) -> None:
     only(hardware.settings(), "warning", "9999 threads")
 
 
-@pytest.mark.parametrize(("need", "state"), [(1.0, "ok"), (1.5e12, "warning"), (3e12, "failed")])
+@pytest.mark.parametrize(
+    ("need", "links", "state"),
+    [(1.0, True, "ok"), (1.5e12, True, "ok"), (1.5e12, False, "warning"), (3e12, True, "failed")],
+)
 def test_disk_against_the_plan(
-    monkeypatch: pytest.MonkeyPatch, need: float, state: str, only: Any, study: Any
+    monkeypatch: pytest.MonkeyPatch, need: float, links: bool, state: str, only: Any, study: Any
 ) -> None:
     """A full disk stops a study days after its start."""
     study()
     monkeypatch.setattr(hardware.shutil, "disk_usage", lambda _: SimpleNamespace(free=2e12))
     estimate = SimpleNamespace(disk=lambda: {"encoders": need})
     monkeypatch.setattr(hardware, "Estimate", lambda _: estimate)
+    monkeypatch.setattr(hardware, "linked", lambda: links)
     only(hardware.disk(), state, "2000.0 GB free")
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from xstilts.commands.doctor.finding import Finding, failed, few, ok, warning
 from xstilts.commands.estimate import Estimate
+from xstilts.commands.graph import linked
 from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine, load_machine
@@ -133,12 +134,12 @@ def disk() -> list[Finding]:
         return ok(text)
     need = sum(Estimate(design.load()).disk().values())
     left = max(0.0, need - sum(map(_used, ("data", "models", "results"))))
-    text += f"; the study needs about {left / GB:.1f} GB more, with DVC's copies up to twice that"
+    text += f"; the study needs about {left / GB:.1f} GB more"
     if free < left:
         return failed(text, "free some, or move the project; `xstilts plan` says for what")
-    if free < 2 * left:
-        mend = "free some, or let DVC link: dvc config cache.type reflink,hardlink,copy"
-        return warning(text, mend)
+    if left and not linked():
+        mend = "let DVC link: dvc config cache.type reflink,hardlink,symlink,copy"
+        return warning(f"{text}, as every output is copied into DVC's cache", mend)
     return ok(text)
 
 
