@@ -231,8 +231,8 @@ def test_a_new_run_moves_no_other_from_one_lock_to_another(
     study["intermediate"].insert(0, {**study["intermediate"][0], "sizes": [20], "seeds": [1]})
     _, after = resolve(root, compiled(study), tmp_path / "b")
     files = {stage["file"] for stage in before.values()}
-    own = {f"pipelines/small/{name}/dvc.yaml" for name in ("none-none", "world_qa-qaa")}
-    assert files == {"dvc.yaml", *own}
+    own = {f"pipelines/small/world_qa-qaa-s{seed}/dvc.yaml" for seed in range(1, 80)}
+    assert files == {"dvc.yaml", "pipelines/small/none-none-s1/dvc.yaml", *own}
     assert {name: stage["file"] for name, stage in before.items()}.items() <= {
         name: stage["file"] for name, stage in after.items()
     }.items()
@@ -245,7 +245,7 @@ def test_a_study_that_is_left_leaves_the_graph_and_keeps_its_locks(
     study = new_study()
     study["intermediate"][0]["seeds"] = list(range(1, 80))
     resolve(root, compiled(study), tmp_path)
-    lock = tmp_path / "pipelines/small/none-none/dvc.lock"
+    lock = tmp_path / "pipelines/small/none-none-s1/dvc.lock"
     lock.write_text("schema: '2.0'\nstages: {}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)

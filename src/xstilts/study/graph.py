@@ -1,8 +1,8 @@
 """What dvc.yaml reads of a compiled study: its runs, and the paths that differ from run to run.
 
     design.json                            vars of dvc.yaml: stage -> <study>/<key> -> paths
-    pipelines/<study>/<group>/dvc.yaml     of a large study the stages `intermediate` and `transfer`
-                                           of a task and language, with a dvc.lock of their own
+    pipelines/<study>/<group>/dvc.yaml     of a large study the runs of a task, language and seed,
+                                           with their subsets and a dvc.lock of their own
 
 DVC reads and writes a whole dvc.lock for each stage that it runs, so that the time of a study in
 one file grows with the square of its runs. All files are one graph: `dvc repro` runs it whole.
@@ -20,7 +20,7 @@ from xstilts.core import design, files, flow, paths
 from xstilts.records import code
 
 LARGE = 150  # runs, above which they have files of their own
-SHARDED = ("intermediate", "transfer")
+SHARDED = ("subsample", "intermediate", "transfer")
 Json = dict[str, Any]
 HEAD = "# Made by `xstilts study use {study}` from the stages of the same names in /dvc.yaml.\n"
 
@@ -62,20 +62,28 @@ def _paths(word: str, study: str, key: str, spec: Mapping[str, Any]) -> Json:
     found = {name: spec[name] for name in names.get(word, ())}
     if word == "pretrain":  # an imported checkpoint reads no data of ours
         found = {"reads": spec["reads"] or str(paths.run_design(word, study, key))}
-    return {"study": study, **found} if word in SHARDED else found
+    return {"study": study, **found} if "checkpoint" in found else found
 
 
 def _groups(content: Mapping[str, Any], runs: Mapping[str, Json]) -> dict[str, Json]:
-    """Runs by intermediate task and language, so that a new run moves no other."""
+    """Runs by intermediate task, language and seed, so that a new run moves no other."""
+    study = content["study"]
     out: dict[str, Json] = {}
-    for key, spec in content["transfer"].items():
-        group = f"{spec['task']}-{spec['source_language']}"
-        name = f"{content['study']}/{key}"
-        for word in SHARDED:
-            part = out.setdefault(group, {one: {} for one in SHARDED})[word]
-            if name in runs[word]:
-                part[name] = runs[word][name]
+    for run, spec in content["transfer"].items():
+        group = f"{spec['task']}-{spec['source_language']}-s{spec['seed']}"
+        part = out.setdefault(group, {word: {} for word in SHARDED})
+        for word, key in _stages_of(run, content).items():
+            part[word][f"{study}/{key}"] = runs[word][f"{study}/{key}"]
     return out
+
+
+def _stages_of(run: str, content: Mapping[str, Any]) -> dict[str, str]:
+    """Stage -> its key for a run; runs of one group share subsets, no others do."""
+    if run not in content["intermediate"]:
+        return {"transfer": run}
+    rows = Path(content["intermediate"][run]["rows"])
+    subset = rows.relative_to(paths.subsampled(content["study"], ".")).parts[0]
+    return {"subsample": subset, "intermediate": run, "transfer": run}
 
 
 def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
