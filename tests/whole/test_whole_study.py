@@ -30,17 +30,11 @@ def test_all_deleted_and_run_again_gives_the_same_lock(finished: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("machine", "kernels"),
-    [("processes: 2\nzero: 2\n", "AVX2"), ("portable: true\n", "COMPATIBLE")],
-)
-def test_the_stages_that_train_run_on_other_settings(
-    machine: str, kernels: str, finished: Path, tmp_path: Path
-) -> None:
+def test_the_stages_that_train_run_on_other_settings(finished: Path, tmp_path: Path) -> None:
     """machine.yaml through the command line: one set of outputs, of the cells of a usual run."""
     folder = tmp_path / "other"
     shutil.copytree(finished, folder, symlinks=True)
-    (folder / "machine.yaml").write_text(f"threads: 1\n{machine}")
+    (folder / "machine.yaml").write_text("threads: 1\nprocesses: 2\nzero: 2\n")
     kept = (folder / "models/pretrain/small/tokenizer.json").read_bytes()
     for name in ("models", "results"):
         shutil.rmtree(folder / name)
@@ -55,4 +49,4 @@ def test_the_stages_that_train_run_on_other_settings(
     assert [row.cell for row in one] == [row.cell for row in two]
     assert not list(folder.glob(".state/*"))
     told = json.loads((folder / "provenance/small/pretrain/small.json").read_text())["bits"]
-    assert told["MKL_CBWR"] in (kernels, None)  # None: a CPU without AVX2
+    assert told["MKL_CBWR"] in ("COMPATIBLE", None)  # None: a CPU without AVX2

@@ -17,8 +17,7 @@ class Machine(Strict):
     processes: int = Field(1, gt=0)  # data-parallel workers, one per GPU
     zero: Literal[0, 1, 2, 3] = 1  # DeepSpeed ZeRO stage
     micro_batch: int = Field(32, gt=0)  # examples per forward pass and process
-    threads: int = Field(2, gt=0)  # per process, on the CPU; fixed, as it decides the last bits
-    portable: bool = False  # the same bits on every make of x86 CPU, at half the speed
+    threads: int = Field(2, gt=0)  # per process, on the CPU, for products; decides no bit
     save_seconds: float = Field(60, gt=0)  # between two resumable states
     device: Literal["auto", "cpu", "cuda"] = "auto"
 

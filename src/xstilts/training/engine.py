@@ -55,7 +55,7 @@ class Workers:
     def start(machine: Machine) -> Workers:
         """Join the process group (once a process); deterministic algorithms, fixed threads."""
         where = device(machine)
-        determinism.apply(machine)
+        determinism.apply(machine, where.type)
         if where.type == "cuda":
             torch.cuda.set_device(where)
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it

@@ -63,16 +63,8 @@ def torch() -> list[Finding]:
     return ok(text)
 
 
-def _portable() -> bool:
-    """Whether trainings round alike on every make; a bad machine.yaml is `settings`' to tell."""
-    try:
-        return load_machine().portable
-    except UserError:
-        return False
-
-
 def cpu() -> list[Finding]:
-    """Cores, instruction sets, and whether sums are rounded as on other makes."""
+    """Cores and instruction sets; with AVX2 every make of CPU rounds alike."""
     seen = provenance.hardware()
     text = f"{seen['cpu']}, {seen['cores']} cores"
     try:
@@ -80,10 +72,6 @@ def cpu() -> list[Finding]:
     except OSError:
         return ok(text)
     levels = [name for name in ("avx2", "avx512f") if re.search(rf"\b{name}\b", flags)]
-    vendor = re.search(r"^vendor_id\s*: (\S+)", flags, re.M)
-    if levels and vendor and vendor[1] != "GenuineIntel" and not _portable():
-        mend = "`portable: true` in machine.yaml, on all that are compared; trainings take 1.9x"
-        return warning(f"{text}: MKL rounds otherwise than on Intel's CPUs", mend)
     if levels:
         return ok(f"{text}, {' '.join(levels)}")
     mend = "compare by `xstilts verify --tolerance`: equal bytes are not to be expected"
@@ -107,7 +95,7 @@ def settings() -> list[Finding]:
     )
     cores = provenance.hardware()["cores"]
     if machine.device != "cuda" and machine.processes * machine.threads > cores:
-        mend = f"give no more threads than the {cores} cores; equal bits need equal threads"
+        mend = f"give no more threads than the {cores} cores; they decide no bit on the CPU"
         return warning(text, mend)
     where = "" if paths.MACHINE.exists() else " (defaults: there is no machine.yaml)"
     return ok(text + where)

@@ -1,0 +1,115 @@
+"""Hashes of a few updates under every kind of head: `python training_bits.py THREADS`.
+
+All that a training does on the CPU is in it: dropout, clipping, accumulation, adapters, attention
+over layers, a mix, embeddings, gradients of each architecture. Equal lines are equal bits.
+bench/other_cpu.py runs it on emulated CPUs, a test with other threads and under MKL's own log.
+"""
+
+import hashlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    from xstilts.core import determinism
+    from xstilts.core.machine import Machine
+
+    determinism.prepare(Machine(threads=int(sys.argv[1])))
+
+import numpy as np
+import torch
+import training_encoders
+from training_jobs import ADAPTER, QUIET, Words
+
+from xstilts.core.machine import Machine
+from xstilts.core.params import Architecture, Mixing, Training
+from xstilts.evaluation.embed import Pooled
+from xstilts.kinds import modules
+from xstilts.model import adapters, checkpoint, heads
+from xstilts.training import loop
+from xstilts.training.engine import Workers
+from xstilts.training.predict import predict
+
+HIDDEN = 64  # so that products are large enough to be cut into blocks
+SHAPE = Architecture(
+    vocabulary=40, layers=2, hidden=HIDDEN, heads=2, feed_forward=256, max_positions=50
+)
+BUDGET = Training(
+    steps=2, batch=16, learning_rate=0.01, dropout=0.1, max_length=48, negatives=4, clip=0.5
+)
+KINDS = ("classification", "multiple_choice", "span", "tagging", "ranking", "mlm")
+
+
+def feature(kind: str, row: int, rng: np.random.Generator) -> dict[str, Any]:
+    """One example with all that any kind asks for; two sequences where a kind has several."""
+    several = 2 if kind in ("multiple_choice", "ranking") else 1
+    ids = [[0, *rng.integers(5, 39, rng.integers(24, 46)).tolist(), 2] for _ in range(several)]
+    places = list(range(1, len(ids[0]) - 1))
+    tags = [token % 3 for token in ids[0][1:-1]]
+    answer = {"start": 3, "end": 3 + row % 9}
+    told = {"places": places, "tags": tags, "free": np.array(places), **answer}
+    return {"ids": ids, "row": row, "label": row % 2, **told}
+
+
+def lesson(kind: str) -> loop.Lesson:
+    """Twenty examples of a kind."""
+    rng = np.random.default_rng(len(kind))
+    return loop.Lesson(kind, modules.get(kind), [feature(kind, row, rng) for row in range(20)])
+
+
+def job(name: str) -> loop.Job:
+    """A kind's own training; `mix` of two with attention over layers, `adapter` with adapters."""
+    kinds = {"mix": ["tagging", "mlm"], "adapter": ["classification"]}.get(name, [name])
+    torch.manual_seed(0)
+    whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, BUDGET.dropout)
+    made = [
+        checkpoint.language_head(whole)
+        if kind == "mlm"
+        else modules.get(kind).head(HIDDEN, ["a", "b", "c"], BUDGET.dropout)
+        for kind in kinds
+    ]
+    fused = {0: heads.LayerAttention(HIDDEN)} if name == "mix" else {}
+    net = heads.WithHeads(whole.base_model, made, fused)
+    if name == "adapter":
+        adapters.add(net.encoder, ADAPTER)
+    mixing = Mixing(cap=16, temperature=2.0) if name == "mix" else None
+    return loop.Job(name, net, [lesson(kind) for kind in kinds], Words(), BUDGET, 1, mixing)
+
+
+def hashed(*arrays: Any) -> str:
+    """Of all bytes of arrays or tensors."""
+    whole = b"".join(np.ascontiguousarray(one).tobytes() for one in arrays)
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def encoder_hash(name: str) -> str:
+    """Of the gradients of an architecture's random encoder, all tokens but one seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        encoder = checkpoint.load_encoder(training_encoders.checkpoint(name, Path(folder)))
+    ids = torch.arange(30).reshape(3, 10) % 8
+    mask = torch.ones_like(ids)
+    mask[1, 9] = 0
+    encoder(input_ids=ids, attention_mask=mask).last_hidden_state.sin().sum().backward()
+    return hashed(*(one.grad for one in encoder.parameters() if one.grad is not None))
+
+
+def main(machine: Machine) -> None:
+    """Print a line for each training, embedding and architecture."""
+    encoder: Any = None
+    for name in (*KINDS, "mix", "adapter"):
+        work = job(name)
+        with tempfile.TemporaryDirectory() as folder:
+            path, _ = loop.train(work, Path(folder), machine, QUIET)
+            loop.load_weights(work.model, path)
+            print(name, hashed(path.read_bytes()), flush=True)
+        encoder = encoder or work.model.encoder
+    pooled, rows = Pooled(encoder, 1, "mean"), lesson("mlm").features
+    retrieval, workers = modules.get("retrieval"), Workers.start(machine)
+    print("embeddings", hashed(*predict(pooled, retrieval, rows, 1, 8, workers)), flush=True)
+    for name in training_encoders.NAMES:
+        print(name, encoder_hash(name), flush=True)
+
+
+if __name__ == "__main__":
+    main(Machine(threads=int(sys.argv[1]), micro_batch=8))
