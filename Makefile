@@ -28,7 +28,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PIP) --no-deps -e .
 	@touch $(STAMP)
 
-demo: install ## Run the demo study, about 10 minutes on 2 cores
+demo: install ## Run the demo study, about 15 minutes on 2 cores
 	xstilts study use demo
 	dvc repro
 	@xstilts scores

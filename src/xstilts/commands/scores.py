@@ -27,11 +27,11 @@ FEW = 3  # targets; of more than these a table each is too long to read
 SHOWN = 3  # settings under the published aggregates, beside `none` and `best`
 NOTE = (
     "Mean over seeds ± half its interval. Δ: to none; * p < 0.05, ** p < 0.01 after Holm."
-    "\n† a run predicts one class only. All languages: report/index.html"
+    "\n† a run predicts one class only. All languages: {page}"
 )
 GAINS = (
     "Zero-shot mean minus that of none (its row: the score), over seeds; * p < 0.05, ** p < 0.01"
-    "\nafter Holm; † a run predicts one class only. Intervals, languages: report/index.html"
+    "\nafter Holm; † a run predicts one class only. Intervals, languages: {page}"
 )
 
 
@@ -54,7 +54,9 @@ def print_table(params: Params, console: Console | None = None) -> None:
     )
     for table in [*tables, *published_tables(results)]:
         console.print(table)
-    console.print(NOTE if few else GAINS, style="dim", highlight=False)
+    page = paths.report(params.study) / "index.html"
+    note = (NOTE if few else GAINS).format(page=page)
+    console.print(note, style="dim", highlight=False, soft_wrap=True)
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
