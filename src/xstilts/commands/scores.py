@@ -27,11 +27,11 @@ FEW = 3  # targets; of more than these a table each is too long to read
 SHOWN = 3  # settings under the published aggregates, beside `none` and `best`
 NOTE = (
     "Mean over seeds ± half its interval. Δ: to none; * p < 0.05, ** p < 0.01 after Holm."
-    "\n† a run predicts one class only. All languages: {page}"
+    "\n† a run predicts one class only. All languages:\n{page}"
 )
 GAINS = (
     "Zero-shot mean minus that of none (its row: the score), over seeds; * p < 0.05, ** p < 0.01"
-    "\nafter Holm; † a run predicts one class only. Intervals, languages: {page}"
+    "\nafter Holm; † a run predicts one class only. Intervals, languages:\n{page}"
 )
 
 
