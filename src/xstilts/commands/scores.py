@@ -56,7 +56,7 @@ def print_table(params: Params, console: Console | None = None) -> None:
         console.print(table)
     page = paths.report(params.study) / "index.html"
     note = (NOTE if few else GAINS).format(page=page)
-    console.print(note, style="dim", highlight=False, soft_wrap=True)
+    console.print(note, style="dim", highlight=False)
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
