@@ -8,6 +8,7 @@ bench/other_cpu.py runs it on emulated CPUs, a test with other threads and under
 import hashlib
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from xstilts.evaluation.embed import Pooled
 from xstilts.kinds import modules
 from xstilts.model import adapters, checkpoint, heads
 from xstilts.training import loop
-from xstilts.training.engine import Workers
+from xstilts.training.engine import Setup, Workers
 from xstilts.training.predict import predict
 
 HIDDEN = 64  # so that products are large enough to be cut into blocks
@@ -52,29 +53,32 @@ def feature(kind: str, row: int, rng: np.random.Generator) -> dict[str, Any]:
     return {"ids": ids, "row": row, "label": row % 2, **told}
 
 
-def lesson(kind: str) -> loop.Lesson:
+def data(kind: str) -> loop.HeadData:
     """Twenty examples of a kind."""
     rng = np.random.default_rng(len(kind))
-    return loop.Lesson(kind, modules.get(kind), [feature(kind, row, rng) for row in range(20)])
+    return loop.HeadData(kind, modules.get(kind), [feature(kind, row, rng) for row in range(20)])
 
 
-def job(name: str) -> loop.Job:
-    """A kind's own training; `mix` of two with attention over layers, `adapter` with adapters."""
-    kinds = {"mix": ["tagging", "mlm"], "adapter": ["classification"]}.get(name, [name])
+def kinds_of(name: str) -> list[str]:
+    """The kinds of heads of a training: `mix` has two, `adapter` one, others their own."""
+    return {"mix": ["tagging", "mlm"], "adapter": ["classification"]}.get(name, [name])
+
+
+def model(name: str) -> heads.WithHeads:
+    """The model of a training; `mix` with attention over layers, `adapter` with adapters."""
     torch.manual_seed(0)
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, BUDGET.dropout)
     made = [
         checkpoint.language_head(whole)
         if kind == "mlm"
         else modules.get(kind).head(HIDDEN, ["a", "b", "c"], BUDGET.dropout)
-        for kind in kinds
+        for kind in kinds_of(name)
     ]
     fused = {0: heads.LayerAttention(HIDDEN)} if name == "mix" else {}
     net = heads.WithHeads(whole.base_model, made, fused)
     if name == "adapter":
         adapters.add(net.encoder, ADAPTER)
-    mixing = Mixing(cap=16, temperature=2.0) if name == "mix" else None
-    return loop.Job(name, net, [lesson(kind) for kind in kinds], Words(), BUDGET, 1, mixing)
+    return net
 
 
 def hashed(*arrays: Any) -> str:
@@ -96,16 +100,17 @@ def encoder_hash(name: str) -> str:
 
 def main(machine: Machine) -> None:
     """Print a line for each training, embedding and architecture."""
-    encoder: Any = None
+    setup = Setup(Words(), machine, Workers.start(machine), QUIET)
     for name in (*KINDS, "mix", "adapter"):
-        work = job(name)
+        mixing = Mixing(cap=16, temperature=2.0) if name == "mix" else None
+        spec = loop.TrainingSpec(name, BUDGET, 1, mixing=mixing)
+        each = [data(kind) for kind in kinds_of(name)]
         with tempfile.TemporaryDirectory() as folder:
-            path, _ = loop.train(work, Path(folder), machine, QUIET)
-            loop.load_weights(work.model, path)
+            run = loop.Run(spec, partial(model, name), each, Path(folder), setup)
+            path, _ = loop.train(run)
             print(name, hashed(path.read_bytes()), flush=True)
-        encoder = encoder or work.model.encoder
-    pooled, rows = Pooled(encoder, 1, "mean"), lesson("mlm").features
-    retrieval, workers = modules.get("retrieval"), Workers.start(machine)
+    pooled, rows = Pooled(model("mlm").encoder, 1, "mean"), data("mlm").features
+    retrieval, workers = modules.get("retrieval"), setup.workers
     print("embeddings", hashed(*predict(pooled, retrieval, rows, 1, 8, workers)), flush=True)
     for name in training_encoders.NAMES:
         print(name, encoder_hash(name), flush=True)
