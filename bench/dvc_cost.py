@@ -26,7 +26,7 @@ import conftest
 import projects
 
 from xstilts.commands import use
-from xstilts.study import graph
+from xstilts.study import dvc_files
 
 TASKS = ("world_qa", "world_paraphrase", "world_pos", "world_reading")
 SIZES, VARIANTS = (10, 20, 40), ("", "long", "warm", "cold")
@@ -163,7 +163,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         if asked.flat:
-            graph.LARGE = sys.maxsize
+            dvc_files.LARGE = sys.maxsize
         measure(Path(place).resolve() / "project", max(1, round(asked.stages / PER_SEED)))
 
 

@@ -138,18 +138,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def _fetched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder after fetch and prepare."""
-    from importlib import import_module
+    import projects
 
     from xstilts.core import design
-    from xstilts.core.progress import Observe
 
     folder = _project(tmp_path_factory.mktemp("prepared"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        loaded = design.load()
-        for word in ("fetch", "prepare"):
-            for key in getattr(loaded, word):
-                import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
+        projects.run_stages(design.load(), ("fetch", "prepare"))
     return folder
 
 

@@ -7,12 +7,18 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from xstilts.commands.graph import keys
 from xstilts.core import determinism
+from xstilts.core.flow import WORDS
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
 
 ROOT = Path(__file__).parents[1]
 BIN = str(Path(sys.executable).parent)
@@ -71,6 +77,18 @@ def make(folder: Path, study: dict[str, Any], machine: str = "threads: 1\n") -> 
     (folder / "machine.yaml").write_text(machine)
     run(folder, "xstilts", "study", "use", "small")
     return folder
+
+
+def run_stages(loaded: Params, words: Sequence[str] = WORDS) -> None:
+    """Run every key of some stages in this process, in the order given."""
+    for word in words:
+        for key in keys(loaded, word):
+            run_stage(loaded, word, key)
+
+
+def run_stage(loaded: Params, word: str, key: str) -> None:
+    """Run one stage in this process, without a lock or a tracker."""
+    import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
 
 
 def stages_run(said: str) -> list[str]:

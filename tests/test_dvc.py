@@ -8,12 +8,11 @@ import pytest
 import yaml
 
 from xstilts import cli, pipeline
-from xstilts.commands import graph as commands
-from xstilts.commands import use
+from xstilts.commands import graph, use
 from xstilts.core import design, flow, paths, strict
 from xstilts.core.params import Params
 from xstilts.records import code, tracking
-from xstilts.study import graph
+from xstilts.study import dvc_files
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import Study
 
@@ -37,7 +36,7 @@ def resolve(root: Path, content: dict[str, Any], folder: Path) -> tuple[Params, 
     (folder / "params.yaml").write_text(f"study: {content['study']}\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        graph.write(content)
+        dvc_files.write(content)
     loaded = strict.parse(Params, content, "the design", "mend")
     with Repo.init(str(folder), no_scm=True) as repo:
         arrows = repo.index.graph
@@ -119,11 +118,11 @@ def test_a_stage_depends_on_its_own_code_and_its_own_params(
 ) -> None:
     """A file too few: stale results pass as fresh. One too many: days of GPU time for nothing."""
     loaded, found = resolved
-    written = {f"code/{word}/{one}".rstrip("/") for word, one, _ in code.variants()}
+    written = {f"code/{word}/{one}".rstrip("/") for word, one in code.variants()}
     more = {"aggregate": {"code/transfer"}}
     for word in flow.WORDS:
-        for key in commands.keys(loaded, word):
-            deps = found[commands.stage_name(loaded.study, word, key)]["deps"]
+        for key in graph.keys(loaded, word):
+            deps = found[graph.stage_name(loaded.study, word, key)]["deps"]
             section = getattr(loaded, word)
             spec = (section if word in flow.SINGLE else section[key]).model_dump()
             own = f"code/{word}/{code.variant_of(word, spec)}".rstrip("/")
@@ -145,7 +144,7 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
     """dvc.yaml spells paths a second time; apart from it, paths.py is their only builder."""
     loaded, found = resolved
     for word in flow.WORDS:
-        for key in commands.keys(loaded, word):
+        for key in graph.keys(loaded, word):
             expected = {pipeline.output(loaded, word, key)}
             if word == "prepare":
                 expected.add(paths.statistics(loaded.study, key))
@@ -154,7 +153,7 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
                 expected.add(paths.statistics(loaded.study, "overlap"))
             if word == "aggregate":
                 expected.add(paths.metrics_file(loaded.study))
-            name = commands.stage_name(loaded.study, word, key)
+            name = graph.stage_name(loaded.study, word, key)
             assert {Path(out) for out in found[name]["outs"]} == expected
             assert found[name]["cmd"] == "xstilts " + name.replace("@", " ")
             assert word in pipeline.output(loaded, word, key).parts
@@ -213,10 +212,10 @@ def test_dvc_reads_every_study_without_two_makers_of_one_output(
     monkeypatch.chdir(root)
     content = use.compiled(name)
     loaded, found = resolve(root, content, tmp_path)
-    assert set(found) == {"code", *commands.every_stage(loaded)}
-    waits = {f"{word}@{name}/{key}" for word in graph.SHARDED for key in getattr(loaded, word)}
+    assert set(found) == {"code", *graph.every_stage(loaded)}
+    waits = {f"{word}@{name}/{key}" for word in dvc_files.SHARDED for key in getattr(loaded, word)}
     elsewhere = {one for one, stage in found.items() if stage["file"] != "dvc.yaml"}
-    assert elsewhere == (waits if len(loaded.transfer) > graph.LARGE else set())
+    assert elsewhere == (waits if len(loaded.transfer) > dvc_files.LARGE else set())
     needed = found[f"aggregate@{name}"]["needs"]
     assert {f"transfer@{name}/{key}" for key in loaded.transfer} <= needed
 
@@ -249,7 +248,7 @@ def test_a_study_that_is_left_leaves_the_graph_and_keeps_its_locks(
     lock.write_text("schema: '2.0'\nstages: {}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)
-        graph.write(compiled(new_study() | {"study": "other"}))
+        dvc_files.write(compiled(new_study() | {"study": "other"}))
     assert not list(tmp_path.glob("pipelines/*/*/dvc.yaml"))
     assert lock.exists()
 
@@ -271,6 +270,6 @@ def test_the_committed_design_and_code_are_what_the_source_gives(root: Path) -> 
         loaded = design.load()  # refuses one that is older than the study
         content = use.compiled(name)
     assert loaded == Params.model_validate(content)
-    for word, one, more in code.variants():
+    for word, one in code.variants():
         path = root / "code" / word / one
-        assert path.read_text(encoding="utf-8") == code.listing(word, more), path
+        assert path.read_text(encoding="utf-8") == code.listing(word, one), path

@@ -11,6 +11,7 @@ from typing import Any
 
 import bad_cases as cases
 import designs
+import projects
 import pytest
 from bad_cases import Case, Source
 from fake_hub import Hub
@@ -103,17 +104,13 @@ def test_bad_files_of_a_project(case: Case, prepared: Path, run: Run) -> None:
 @pytest.fixture(scope="module")
 def trained_once(tmp_path_factory: pytest.TempPathFactory, _fetched: Path) -> Path:
     """A project with a pretrained model and a subset to train on."""
-    from importlib import import_module
-
-    from xstilts.core.progress import Observe
-
     folder = tmp_path_factory.mktemp("trained") / "project"
     shutil.copytree(_fetched, folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         loaded = design.load()
         for word, key in (("subsample", "world_qa-qaa-s1"), ("pretrain", "small")):
-            import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
+            projects.run_stage(loaded, word, key)
     return folder
 
 

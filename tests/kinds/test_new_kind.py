@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import projects
 import pyarrow.parquet as pq
 import pytest
 import toy_kind
@@ -13,10 +13,9 @@ import yaml
 
 from xstilts import tasks
 from xstilts.commands import graph, plan, use
-from xstilts.core import design, files, flow
+from xstilts.core import design, files
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
-from xstilts.core.progress import Observe
 from xstilts.kinds import modules, spec
 
 TASK = "world_paraphrase"
@@ -63,9 +62,7 @@ def test_a_new_kind_is_planned_trained_shuffled_read_as_text_chosen_by_and_score
     loaded = compiled(study, ONE, ONE | {"method": "shuffled"}, ONE | {"mlm": TEXT})
     plan.show(loaded, graph.every_stage(loaded))
     assert re.search(rf"^ *{TASK} +toy ", capsys.readouterr().out, re.MULTILINE)
-    for word in flow.WORDS:
-        for key in graph.keys(loaded, word):
-            import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
+    projects.run_stages(loaded)
     counted = files.read_json(Path(f"statistics/small/{TASK}.json"))
     assert counted["kind"] == "toy"
     assert counted["splits"]["train"]["qaa"]["unique_inputs"] > 1

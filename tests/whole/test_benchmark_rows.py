@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from whole.test_methods import run_all
+from projects import run_stages
 
 from xstilts.commands import graph, use
 from xstilts.core import design, files
@@ -63,13 +63,13 @@ def test_every_target_at_hand_goes_all_the_way(
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     use.use("small")
     with pytest.raises(UserError, match=r"lareqa.*3 more in .*allow_overlap"):
-        run_all(design.load())
+        run_stages(design.load())
     assert not Path("models").exists(), "nothing is trained before the check is passed"
     study["allow_overlap"] = WHY
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     use.use("small")
     loaded = design.load()
-    run_all(loaded)
+    run_stages(loaded)
     rows = pq.read_table("results/aggregate/small/scores.parquet").to_pylist()
     cells = {(row["run"], row["target"], row["language"]) for row in rows if row["main"]}
     assert len(cells) == graph.cells(loaded)

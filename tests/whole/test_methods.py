@@ -1,17 +1,15 @@
 """Every method of a study, from its file to the report, on the control world."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import projects
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from xstilts.commands import graph, use
-from xstilts.core import design, flow
-from xstilts.core.params import Params
-from xstilts.core.progress import Observe
+from xstilts.commands import use
+from xstilts.core import design
 
 pytestmark = pytest.mark.slow
 
@@ -45,13 +43,6 @@ METHODS: list[dict[str, Any]] = [
 ]
 
 
-def run_all(loaded: Params) -> None:
-    """Every stage in the order of the flow, in this process."""
-    for word in flow.WORDS:
-        for key in graph.keys(loaded, word):
-            import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
-
-
 def test_every_method_reaches_the_report(
     study: dict[str, Any], tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,7 +57,7 @@ def test_every_method_reaches_the_report(
     use.use("small")
     loaded = design.load()
     assert len(loaded.transfer) == 12
-    run_all(loaded)
+    projects.run_stages(loaded)
     summary = pq.read_table("results/aggregate/small/summary.parquet").to_pylist()
     methods = {row["method"] for row in summary}
     assert methods == {"none", "single", "shuffled", "multi", "mlm", "best"}

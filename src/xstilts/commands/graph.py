@@ -56,11 +56,12 @@ def pending(loaded: Params) -> set[str]:
     import networkx
 
     with _repo() as repo:
-        found = set(_status(repo))
+        waiting = set(_status(repo))
         graph = repo.index.graph  # from a stage to those that it reads from
-        changed = [stage for stage in graph if _name(stage.addressing) in found]
-        after = [one for stage in changed for one in networkx.ancestors(graph, stage)]
-        return {_name(stage.addressing) for stage in (*changed, *after)}
+        for stage in reversed(list(networkx.topological_sort(graph))):
+            if waiting & {_name(one.addressing) for one in graph.successors(stage)}:
+                waiting.add(_name(stage.addressing))
+        return waiting
 
 
 def status() -> Changes:

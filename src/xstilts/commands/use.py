@@ -11,7 +11,7 @@ from xstilts.commands.graph import cells
 from xstilts.core import design, files, paths
 from xstilts.core.design import InUse
 from xstilts.core.errors import UserError
-from xstilts.study import graph, pins
+from xstilts.study import dvc_files, pins
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import read_study
 
@@ -38,13 +38,12 @@ def use(name: str | None) -> None:
         text = PARAMS.format(study=name, file=paths.study_file(name))
         files.write_bytes(paths.PARAMS, text.encode())
     design.write(content)
-    graph.write(content)
+    dvc_files.write(content)
     loaded = design.load(name)
     Console(soft_wrap=True).print(
         f"the study in use is [bold]{name}[/]: {len(loaded.transfer)} runs, "
         f"{cells(loaded)} cells. Next: `xstilts plan`, then `dvc repro`.",
         highlight=False,
-        soft_wrap=True,
     )
 
 

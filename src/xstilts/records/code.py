@@ -39,35 +39,34 @@ LOOKS = {"report": ("report/page.html.j2", "report/style.css")}  # code that is 
 DIGITS = 16  # of a hash, in hex: these tell versions apart, they guard nothing
 
 
-def variants() -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Every (stage, variant or "", modules that the variant adds)."""
+def variants() -> Iterator[tuple[str, str]]:
+    """Every (stage, variant), which have a file each; "" of a stage that has no variants."""
     for stage in flow.WORDS:
         if stage == "fetch":
-            for source in SOURCES:
-                yield stage, source, ("xstilts.sources.world.write",) * (source == "world")
+            yield from ((stage, source) for source in SOURCES)
         elif stage == "prepare":
             for path in sorted((ROOT / "tasks").glob("[a-z]*.py")):
                 if "\nTASK = " in path.read_text(encoding="utf-8"):
-                    yield stage, path.stem, (f"xstilts.tasks.{path.stem}",)
+                    yield stage, path.stem
         else:
-            yield stage, "", ()
+            yield stage, ""
 
 
 def write() -> int:
     """Write code/ whole; how many files it holds."""
     every = list(variants())
     with files.output_folder(FOLDER) as out:
-        for stage, variant, more in every:
+        for stage, variant in every:
             path = out / stage / variant
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(listing(stage, more), encoding="utf-8")
+            path.write_text(listing(stage, variant), encoding="utf-8")
     return len(every)
 
 
 @lru_cache
-def listing(stage: str, more: tuple[str, ...] = ()) -> str:
+def listing(stage: str, variant: str = "") -> str:
     """A line for each module that a stage runs: its name and the hash of its meaning."""
-    found = [(name, meaning(ROOT / f"{name}.py")) for name in modules(stage, more)]
+    found = [(name, meaning(ROOT / f"{name}.py")) for name in modules(stage, variant)]
     found += [(name, (ROOT / name).read_bytes()) for name in LOOKS.get(stage, ())]
     lines = [
         f"{name} {hashlib.sha256(text).hexdigest()[:DIGITS]}\n" for name, text in found if text
@@ -75,11 +74,9 @@ def listing(stage: str, more: tuple[str, ...] = ()) -> str:
     return "".join(lines)
 
 
-@lru_cache
 def identity(stage: str, variant: str = "") -> str:
     """Hex sha256 of a stage's file in code/, as score rows and provenance tell it."""
-    (more,) = [adds for word, name, adds in variants() if (word, name) == (stage, variant)]
-    return hashlib.sha256(listing(stage, more).encode()).hexdigest()
+    return hashlib.sha256(listing(stage, variant).encode()).hexdigest()
 
 
 def variant_of(stage: str, spec: dict[str, Any]) -> str:
@@ -89,9 +86,13 @@ def variant_of(stage: str, spec: dict[str, Any]) -> str:
     return str(spec["task"]) if stage == "prepare" else ""
 
 
-def modules(stage: str, more: tuple[str, ...] = ()) -> list[str]:
-    """Modules that a stage runs (`training/loop`), sorted; `more` are followed though by name."""
-    start = [f"xstilts.stages.{stage}", *more]
+def modules(stage: str, variant: str = "") -> list[str]:
+    """Modules that a stage runs (`training/loop`), sorted."""
+    start = [f"xstilts.stages.{stage}"]
+    if stage == "prepare" and variant:
+        start.append(f"xstilts.tasks.{variant}")
+    if (stage, variant) == ("fetch", "world"):
+        start.append("xstilts.sources.world.write")
     todo, seen = list(start), set()
     while todo:
         module = todo.pop()
