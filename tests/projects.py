@@ -113,8 +113,8 @@ def crashing(study: dict[str, Any]) -> dict[str, Any]:
 class Repro:
     """One `dvc repro` with its children, all in a process group that can be killed at once."""
 
-    def __init__(self, folder: Path, **more: str) -> None:
-        self.log = folder / ".repro.log"
+    def __init__(self, folder: Path, log: Path | None = None, **more: str) -> None:
+        self.log = log or folder / ".repro.log"
         site = {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")}
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(

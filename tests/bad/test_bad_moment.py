@@ -27,10 +27,10 @@ HOLD = """
 import os, sys, time
 from pathlib import Path
 from xstilts.pipeline import held
-with held(Path(sys.argv[1]), "fetch world--facts") as lock:
+with held(Path(sys.argv[1]), "fetch world--nouns") as lock:
     {body}
 """
-OUT = Path("data/fetch/small/world--facts")
+OUT = Path("data/fetch/small/world--nouns")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -56,7 +56,7 @@ def test_a_stage_that_is_being_run_is_not_run_again(
     """Two would write into one draft and one resumable state; a killed holder leaves no lock."""
     first = holder("print('held', flush=True); time.sleep(100)")
     message = refused(
-        lambda: None, "fetch world--facts", "fetch small/world--facts is being run by"
+        lambda: None, "fetch world--nouns", "fetch small/world--nouns is being run by"
     )
     assert f"process {first.pid} on " in message
     then = "the first was killed: fetch succeeds"
@@ -64,7 +64,7 @@ def test_a_stage_that_is_being_run_is_not_run_again(
     cases.TABLE.append(("one stage twice at once", message, then))
     first.kill()
     first.wait()
-    assert cli("fetch", "world--facts").returncode == 0
+    assert cli("fetch", "world--nouns").returncode == 0
     assert not list(Path("data").rglob(".*"))
 
 
@@ -100,7 +100,7 @@ def test_workers_hold_the_lock_of_a_parent_that_was_killed(
     worker = int(first.stdout.readline())
     first.kill()
     first.wait()
-    refused(lambda: None, "fetch world--facts", f"is being run by process {first.pid} on ")
+    refused(lambda: None, "fetch world--nouns", f"is being run by process {first.pid} on ")
     os.kill(worker, signal.SIGKILL)
     for _ in range(100):
         try:
@@ -187,7 +187,7 @@ def test_a_full_disk_is_one_line_and_room_makes_it_whole(
     shutil.copytree(project, small_disk / "project", ignore=shutil.ignore_patterns("disk"))
     monkeypatch.chdir(small_disk / "project")
     ballast = fill(small_disk, left)
-    done = cli("fetch", "world--facts")
+    done = cli("fetch", "world--nouns")
     assert done.returncode == 2, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("xstilts: ")]
     assert "data/fetch" in line
@@ -197,7 +197,7 @@ def test_a_full_disk_is_one_line_and_room_makes_it_whole(
     cases.TABLE.append((f"disk full, {left} bytes left", line.removeprefix("xstilts: "), then))
     assert not [path for path in Path().rglob(".*") if path.is_file()]
     ballast.unlink()
-    assert cli("fetch", "world--facts").returncode == 0
+    assert cli("fetch", "world--nouns").returncode == 0
     assert (OUT / "manifest.json").exists()
 
 
@@ -208,14 +208,14 @@ def test_a_read_only_file_system_is_one_line(
     shutil.copytree(project, small_disk / "project", ignore=shutil.ignore_patterns("disk"))
     monkeypatch.chdir(small_disk / "project")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    done = cli("fetch", "world--facts")
+    done = cli("fetch", "world--nouns")
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
     assert done.returncode == 2
     assert "the file system is read-only. Mend: " in done.stderr
     assert done.stderr.count("\n") == 1
     message = done.stderr.strip().removeprefix("xstilts: ")
     cases.TABLE.append(("read-only file system", message, "mounted writable: fetch succeeds"))
-    assert cli("fetch", "world--facts").returncode == 0
+    assert cli("fetch", "world--nouns").returncode == 0
 
 
 WRAPPED = RuntimeError("while saving")
@@ -226,6 +226,7 @@ ERRORS = [
     (OSError("[Errno 28] Error writing bytes to file"), "data/x: the disk is full"),
     (SafetensorError("I/O error: No space left on device (os error 28)"), "the disk is full"),
     (RuntimeError("PytorchStreamWriter failed writing file data/0"), "the disk is full"),
+    (RuntimeError("[enforce fail] . unexpected pos 4544 vs 4436"), "the disk is full"),
     (WRAPPED, "a/b.json: your disk quota is used up"),
     (
         PermissionError(errno.EACCES, "Permission denied", "/etc/x"),

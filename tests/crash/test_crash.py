@@ -130,6 +130,7 @@ def grow(place: Path, kilobytes: int) -> None:
 
 
 def test_a_full_disk_stops_with_a_message_and_room_makes_it_whole(
+    tmp_path: Path,
     small_disk: Callable[[int], Path],
     study: dict[str, Any],
     undisturbed: tuple[Path, dict[str, float]],
@@ -142,12 +143,13 @@ def test_a_full_disk_stops_with_a_message_and_room_makes_it_whole(
     size = int(used.stdout.split()[0]) + FIRST_ROOM
     grow(place, size)
     for _ in range(10):
-        repro = projects.Repro(folder)
+        repro = projects.Repro(folder, tmp_path / "repro.log")  # where there is room for it
         repro.process.wait(300)
         if repro.process.returncode == 0:
             break
         stopped.append(repro.stage())
-        assert re.search(r"no space left|disk is full|database or disk is full", repro.said(), re.I)
+        full = r"no space left|disk is full|database or disk is full"
+        assert re.search(full, repro.said(), re.I), repro.said()
         size += MORE_ROOM
         grow(place, size)
     grow(place, 512_000)

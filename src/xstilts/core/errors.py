@@ -22,7 +22,9 @@ REASONS = {**FULL, errno.EACCES: DENIED, errno.EPERM: DENIED}
 # What libraries say that pass on no errno: safetensors, arrow, torch.
 NUMBER = re.compile(r"\b(?:os error|errno) (\d+)", re.I)
 DRAFT = re.compile(r"\.(.+?)(?:\.[^.]*-\d+|\.old)?\.tmp")  # what a file is called in the making
-WORDS = re.compile(r"no space left on device|PytorchStreamWriter failed writing", re.I)
+WORDS = re.compile(
+    r"no space left on device|PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+", re.I
+)
 
 
 class UserError(Exception):
