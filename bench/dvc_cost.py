@@ -28,7 +28,7 @@ import projects
 from xstilts.commands import use
 from xstilts.study import dvc_files
 
-TASKS = ("world_qa", "world_paraphrase", "world_pos", "world_reading")
+TASKS = ("world_qa", "world_classes", "world_tags", "world_new_classes")
 SIZES, VARIANTS = (10, 20, 40), ("", "long", "warm", "cold")
 PER_SEED = 262  # stages: 10 tasks and mixes x 3 sizes x 4 variants x 2, and 22 subsets
 NEW = {"task": "world_qa", "languages": ["qaa"], "sizes": [10], "seeds": [99]}

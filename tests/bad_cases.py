@@ -24,7 +24,7 @@ TABLE: list[tuple[str, str, str]] = []  # case, message, what the next good run 
 Spoil = Callable[[], object]
 PARAMS, STUDY, MACHINE = Path("params.yaml"), Path("studies/small.yaml"), Path("machine.yaml")
 ROWS = Path("data/prepare/small/training/world_qa/qaa.train.parquet")
-RAW = Path("data/fetch/small/world--facts")
+RAW = Path("data/fetch/small/world--nouns")
 BASE = Path("models/pretrain/small")
 RUN = "world_qa-qaa-10-s1"
 RUN_DESIGN = Path("design/subsample/small/world_qa-qaa-s1.json")
@@ -85,9 +85,9 @@ def raw_train() -> Path:
 
 # Files of the project that a person writes.
 WRITTEN = [
-    Case("params.yaml not UTF-8", change(PARAMS, not_utf8), "fetch world--facts",
+    Case("params.yaml not UTF-8", change(PARAMS, not_utf8), "fetch world--nouns",
          "params.yaml is no valid YAML ('utf-8' codec can't decode byte 0xff"),
-    Case("design cut short", change(Path("design/small.json"), half), "fetch world--facts",
+    Case("design cut short", change(Path("design/small.json"), half), "fetch world--nouns",
          "design/small.json is not valid JSON"),
     Case("a run's design cut short", change(RUN_DESIGN, half), "subsample world_qa-qaa-s1",
          "world_qa-qaa-s1.json is not valid JSON"),

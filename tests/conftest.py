@@ -24,8 +24,10 @@ WORLD = {
     "seed": 1,
     "text": 60,
     "qa": {"train": 60, "validation": 5, "test": 5},
-    "paraphrase": {"train": 40, "validation": 5, "test": 10},
-    "pos": {"train": 10, "validation": 5, "test": 5},
+    "classes": {"train": 40, "validation": 5, "test": 10},
+    "tags": {"train": 10, "validation": 5, "test": 5},
+    "new_classes": {"train": 10, "validation": 5, "test": 5},
+    "new_tags": {"train": 10, "validation": 5, "test": 5},
     "bitext": {"test": 5},
 }
 SCRATCH = {
@@ -52,7 +54,7 @@ def small_study() -> dict[str, Any]:
             {"task": "world_qa", "languages": ["qaa"], "sizes": [10, 40], "seeds": [1]}
         ],
         "targets": {
-            "world_paraphrase": {"source_language": "qaa", "protocol": "x-stilts"},
+            "world_classes": {"source_language": "qaa", "protocol": "x-stilts"},
             "world_bitext": {"source_language": "qaa", "protocol": "x-stilts", "layer": 1},
         },
     }

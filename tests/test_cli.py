@@ -53,7 +53,7 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
 
 def test_data_stages_load_nothing_heavy(project: Path) -> None:
     """They run on login nodes and in small containers, one process a task."""
-    flow = {"fetch": "world--facts", "prepare": "world_qa", "subsample": "world_qa-qaa-s1"}
+    flow = {"fetch": "world--nouns", "prepare": "world_qa", "subsample": "world_qa-qaa-s1"}
     for word, key in flow.items():
         done = watched(word, key)
         assert done.returncode == 0, done.stderr

@@ -169,8 +169,8 @@ def test_data_deps_are_the_files_that_a_stage_reads(
     subset = paths.subset(study, "world_qa-qaa-s1", 40)
     verdict = paths.checked(study)
     expected = {
-        "prepare@small/world_qa": {paths.fetched(study, "world/facts")},
-        "prepare@small/text-world_text": {paths.fetched(study, "world/facts")},
+        "prepare@small/world_qa": {paths.fetched(study, "world/nouns")},
+        "prepare@small/text-world_text": {paths.fetched(study, "world/nouns")},
         "subsample@small/world_qa-qaa-s1": {
             paths.rows(paths.prepared(study, "training", "world_qa"), "qaa", "train")
         },

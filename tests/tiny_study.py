@@ -38,8 +38,10 @@ if word == "aggregate":
     ]
     Path("results/aggregate/tiny").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), "results/aggregate/tiny/scores.parquet")
-    means = {"all/none": 50.0 + shift / 2, "all/a": 50.0 + 2 * shift}
-    Path("results/aggregate/tiny.metrics.json").write_text(json.dumps(means))
+    wide = {"low": 49.0, "high": 51.0}
+    told = {"none": {"mean": 50.0 + shift / 2, **wide}, "a": {"mean": 50.0 + 2 * shift, **wide}}
+    told["a"]["effect"] = int(noise == 0.6)
+    Path("results/aggregate/tiny.metrics.json").write_text(json.dumps({"xnli": told}))
 """
 STAGES = {
     "prepare": {

@@ -131,12 +131,12 @@ def test_bad_checkpoints_and_losses(case: Case, trained: Path, run: Run) -> None
 
 def test_a_collapsed_run_is_flagged_and_no_error(trained: Path, run: Run) -> None:
     """A model that gives one class for everything is a result (STILTs, section 4), told as such."""
-    flat = {"targets__world_paraphrase__training__learning_rate": 1e-30}
+    flat = {"targets__world_classes__training__learning_rate": 1e-30}
     designs.put(flat)()
     code, said = run("transfer none-s1")
     assert code == 0, said
     rows = files.read_json(Path("results/transfer/small/none-s1/scores.json"))["rows"]
-    found = {row["collapsed"] for row in rows if row["target"] == "world_paraphrase"}
+    found = {row["collapsed"] for row in rows if row["target"] == "world_classes"}
     assert found == {True}
     cases.TABLE.append(
         ("collapsed run", "no error: `collapsed: true` in scores.json", "counted, marked †")

@@ -121,29 +121,29 @@ CASES = [
         "study list",
         "studies/other.yaml is no valid YAML",
     ),
-    Case("no params", PARAMS.unlink, "fetch world--facts", "params.yaml is missing"),
+    Case("no params", PARAMS.unlink, "fetch world--nouns", "params.yaml is missing"),
     Case(
         "unknown key in params",
         edit(PARAMS, "study: small", "study: small\nstuddy: x"),
-        "fetch world--facts",
+        "fetch world--nouns",
         "params.yaml: studdy: unknown key",
     ),
     Case(
         "a study of that name is not there",
         edit(PARAMS, "study: small", "study: large"),
-        "fetch world--facts",
+        "fetch world--nouns",
         "the study large is not compiled (design/large.json is missing)",
     ),
     Case(
         "settings that the study was not compiled with",
         edit(PARAMS, "settings: {}", "settings: {training: {batch: 4}}"),
-        "fetch world--facts",
+        "fetch world--nouns",
         "design/small.json is not what params.yaml, studies/small.yaml and pins.yaml say now",
     ),
     Case(
         "a study that was edited and not compiled",
         edit(STUDY, "batch: 8", "batch: 4"),
-        "fetch small/world--facts",
+        "fetch small/world--nouns",
         "design/small.json is not what params.yaml, studies/small.yaml and pins.yaml say now",
     ),
     Case(
@@ -182,8 +182,8 @@ CASES = [
     ),
     Case(
         "no such data set in the world",
-        designs.put({"fetch__world--facts__dataset": "world/fiction"}),
-        "fetch world--facts",
+        designs.put({"fetch__world--nouns__dataset": "world/fiction"}),
+        "fetch world--nouns",
         "no data set 'world/fiction'",
     ),
     Case(

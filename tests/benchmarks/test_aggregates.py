@@ -164,7 +164,7 @@ def test_one_run_too_small_takes_the_settings_value_away() -> None:
 
 def test_made_up_targets_have_no_published_aggregate() -> None:
     """The control world names a protocol for its rules of scoring, and is no benchmark."""
-    assert aggregates.rows("s", [replace(ROW, target="world_reading")]) == []
+    assert aggregates.rows("s", [replace(ROW, target="world_new_tags")]) == []
 
 
 def test_every_column_is_described() -> None:

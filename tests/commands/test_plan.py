@@ -54,11 +54,11 @@ def test_what_changed_runs_with_all_that_reads_from_it(
     one = "small/world_qa-qaa-40-s1"
     last = {"aggregate@small", "report@small"}
     assert after(f"intermediate@{one}") == {f"intermediate@{one}", f"transfer@{one}"} | last
-    assert after("fetch@small/world--facts") == every
+    assert after("fetch@small/world--nouns") == every
     trained = {name for name in every if name.startswith(("intermediate", "transfer"))}
     assert after("check@small") == {"check@small"} | trained | last
-    untouched = {"fetch@small/world--facts", "prepare@small/text-world_text", "pretrain@small"}
-    found = after("prepare@small/world_paraphrase")
+    untouched = {"fetch@small/world--nouns", "prepare@small/text-world_text", "pretrain@small"}
+    found = after("prepare@small/world_classes")
     assert not untouched & found
     assert {name for name in every if name.startswith("transfer")} <= found
 

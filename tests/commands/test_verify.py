@@ -47,12 +47,12 @@ def study(_finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 @pytest.fixture
 def shown(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """shown("HEAD", 0.5): exit code and what was printed."""
+    """shown("HEAD"): exit code and what was printed."""
 
-    def run(reference: str = "HEAD", tolerance: float = 0.5) -> tuple[int, str]:
+    def run(reference: str = "HEAD") -> tuple[int, str]:
         code = 0
         try:
-            show.show_verdict(reference, tolerance)
+            show.show_verdict(reference)
         except SystemExit as ended:
             code = int(str(ended.code))
         text = capsys.readouterr().out
@@ -66,8 +66,7 @@ def test_equal_bytes_are_exact(study: Path, shown: Any) -> None:
     """The promise of the project, and the machine beside it, even where nothing differs."""
     code, text = shown()
     assert code == 0
-    assert "study tiny: this workspace against HEAD (" in text
-    assert "verdict: exact\nall 3 stages have outputs of equal bytes\n" in text
+    assert text.startswith("tiny: exact: all 3 stages have the bytes of HEAD (")
     assert text.endswith("hardware and versions: equal in all 5 fields\n")
 
 
@@ -76,33 +75,45 @@ def test_a_path_is_never_cut(study: Path, cli: Any) -> None:
     other = study.parent / ("a_folder" * 20)
     shutil.copytree(study, other, symlinks=True)
     done = cli("verify", str(other), COLUMNS="80")
-    assert done.stdout.startswith(f"study tiny: this workspace against {other}\nverdict: exact\n")
+    assert done.stdout.startswith(f"tiny: exact: all 3 stages have the bytes of {other}\n")
 
 
-def test_a_small_difference_is_within_tolerance(study: Path, shown: Any) -> None:
-    """Another CPU: other weights, scores that agree in the first digits."""
+def test_other_bytes_may_say_the_same(study: Path, shown: Any) -> None:
+    """Another CPU: other weights, means inside of the interval of both, every effect alike."""
     rerun("0.01", "intermediate", "aggregate")
     provenance("Xeon")
     code, text = shown()
     assert code == 0
-    assert "verdict: within tolerance" in text
+    assert text.startswith("tiny: same conclusions as HEAD (")
+    said = "all 2 means within the intervals, largest move 0.02 points (xnli/a); 1 effects alike"
+    assert said in text.splitlines()[0]
     assert "first difference: intermediate@tiny/a: equal params and data, another output" in text
     assert "code    equal: so the machine" in text
-    assert "score rows: 3 compared, 2 differ, 0 by more than 0.5 points" in text
+    assert "zero-shot means: 2 compared, 0 outside of the joint interval" in text
+    moved = ["xnli", "a", "50.02", "50.00", "+0.02", "1.41"]
+    assert next(line.split() for line in text.splitlines() if line.startswith(" xnli")) == moved
+    assert "score rows: 3 compared, 2 differ" in text
     first = ["a-s1", "xnli", "en", "accuracy", "50.0200", "50.0000", "+0.02"]
     assert next(line.split() for line in text.splitlines() if "accuracy" in line) == first
     assert "1 of 5 fields differ" in text
     assert text.split()[-3:] == ["hardware.cpu", "Xeon", "EPYC"]
 
 
-def test_a_large_difference_has_diverged(study: Path, shown: Any) -> None:
-    """The tolerance is the person's: what passes at 0.5 does not at 0.001."""
-    rerun("0.01", "aggregate")
-    code, text = shown(tolerance=0.001)
+@pytest.mark.parametrize(
+    ("noise", "says"),
+    [
+        ("0.9", "1 mean outside of the interval; largest move 1.80 points (xnli/a)"),
+        ("0.6", "1 effect answered otherwise; largest move 1.20 points (xnli/a)"),
+    ],
+)
+def test_a_mean_or_an_effect_decides(study: Path, noise: str, says: str, shown: Any) -> None:
+    """A mean beyond both intervals is different; so is a small move that turns an answer."""
+    rerun(noise, "aggregate")
+    code, text = shown()
     assert code == 1
-    assert "verdict: diverged" in text
+    assert text.startswith("tiny: different from HEAD (")
+    assert text.splitlines()[0].endswith(says)
     assert "first difference: aggregate@tiny: equal params and data" in text
-    assert "2 by more than 0.001 points" in text
 
 
 def test_the_first_stage_that_parts_is_named_with_its_code(study: Path, shown: Any) -> None:
@@ -131,7 +142,7 @@ def test_code_that_changed_after_the_run_is_noted(study: Path, shown: Any) -> No
     """The lock tells of the run, not of the file as it is now."""
     tiny_study.code("2")
     code, text = shown()
-    assert (code, "verdict: exact" in text) == (0, True)
+    assert (code, "tiny: exact" in text) == (0, True)
     assert "note: code or data changed since intermediate@tiny/a ran; the last run" in text
 
 
@@ -144,7 +155,8 @@ def test_other_runs_have_diverged(study: Path, shown: Any) -> None:
     (other / "dvc.lock").write_text(yaml.safe_dump(lock))
     code, text = shown("other")
     assert code == 1
-    assert "scores: none of other are at hand" in text
+    assert text.startswith("tiny: different from other: not the same runs\n")
+    assert "conclusions: none of other are at hand" in text
     assert "no provenance of other" in text
     assert [line.split() for line in text.splitlines() if line.startswith("  intermediate")] == [
         ["intermediate", "1", "1"]
@@ -158,7 +170,7 @@ def test_another_folder_is_a_reference(study: Path, shown: Any, tmp_path: Path) 
     rerun("2.0", "aggregate")
     code, text = shown(str(tmp_path / "theirs"))
     assert code == 1
-    assert "score rows: 3 compared, 2 differ, 2 by more than 0.5" in text
+    assert "score rows: 3 compared, 2 differ" in text
 
 
 @pytest.mark.slow
@@ -175,13 +187,15 @@ def test_score_rows_come_from_the_remote(study: Path, shown: Any, tmp_path: Path
 
 
 @pytest.mark.slow
-def test_without_score_rows_the_committed_means_are_compared(study: Path, shown: Any) -> None:
+def test_without_score_rows_the_committed_conclusions_decide(study: Path, shown: Any) -> None:
     """A reader who has only the git repository still gets an answer."""
-    rerun("2.0", "aggregate")
+    rerun("0.01", "aggregate")
     shutil.rmtree(".dvc/cache")
     code, text = shown()
-    assert code == 1
-    assert "committed means: 2 compared, 2 differ, 2 by more than 0.5 points" in text
+    assert code == 0
+    assert text.startswith("tiny: same conclusions as HEAD (")
+    assert "score rows of HEAD" in text
+    assert "are not at hand" in text
 
 
 def test_a_remote_that_does_not_answer_is_given_up_on(
@@ -261,9 +275,3 @@ def test_a_lock_of_another_study_or_in_conflict_is_named(study: Path, shown: Any
     Path("dvc.lock").write_text("<<<<<<< HEAD\nstages: {\n")
     with pytest.raises(UserError, match=r"dvc\.lock of this workspace cannot be read"):
         shown()
-
-
-def test_a_negative_tolerance_is_refused(study: Path, shown: Any) -> None:
-    """Every score would be beyond it."""
-    with pytest.raises(UserError, match="negative"):
-        shown(tolerance=-1.0)

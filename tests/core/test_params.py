@@ -33,7 +33,7 @@ def test_a_key_that_is_unknown_or_missing_at_any_depth_is_named(project: Path) -
     required = {
         (): "study",
         ("pretrain",): "source",
-        ("fetch", "world--facts"): "dataset",
+        ("fetch", "world--nouns"): "dataset",
         ("targets", "world_bitext"): "rows",
         ("intermediate", "world_qa-qaa-10-s1", "training"): "batch",
         ("transfer", "none-s1"): "checkpoint",
@@ -103,7 +103,7 @@ def test_a_design_is_refused_when_what_it_comes_from_changed(project: Path) -> N
         before = path.read_text() if path.exists() else None
         path.write_text(text)
         assert "Mend: `xstilts study use small`" in refusal(design.load)
-        assert "say now" in refusal(lambda: design.load_run("fetch", "small", "world--facts"))
+        assert "say now" in refusal(lambda: design.load_run("fetch", "small", "world--nouns"))
         path.unlink()
         if before is not None:
             path.write_text("# a comment changes nothing\n" + before)

@@ -60,9 +60,6 @@ def test_noise_is_never_a_mask(tokenizer: Any) -> None:
     class Always:
         """A generator whose draws all ask for noise, and for the highest token."""
 
-        def choice(self, values: Any, count: int, replace: bool) -> Any:
-            return values[:count]
-
         def random(self, count: int) -> Any:
             return np.full(count, 0.85)
 

@@ -18,15 +18,15 @@ from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.kinds import modules, spec
 
-TASK = "world_paraphrase"
+TASK = "world_classes"
 ONE = {"task": TASK, "languages": ["qaa"], "sizes": [20], "seeds": [1]}
 TEXT = {"corpora": [{"task": TASK, "languages": ["qaa"]}], "rows": 20, "share": 0.5}
 
 
 def convert(row: dict[str, Any], language: str) -> dict[str, Any]:
-    """The world's paraphrases as rows of the toy kind."""
-    names = {"left": "sentence1", "right": "sentence2", "alike": "label"}
-    return {"id": str(row["id"]), **{ours: row[name] for ours, name in names.items()}}
+    """The world's classes as rows of the toy kind."""
+    left, right = row["sentence"].split()
+    return {"id": str(row["id"]), "left": left, "right": right, "alike": row["label"]}
 
 
 @pytest.fixture(autouse=True)

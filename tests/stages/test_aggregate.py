@@ -14,7 +14,7 @@ import pytest
 
 from xstilts.benchmarks import aggregates
 from xstilts.core.errors import UserError
-from xstilts.core.files import read_json, sha256_file, write_json
+from xstilts.core.files import read_json, read_parquet, sha256_file, write_json
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
 from xstilts.results import best
@@ -80,13 +80,23 @@ def test_equal_inputs_give_equal_bytes(study: Params) -> None:
     }  # fmt: skip
 
 
-def test_metrics_are_flat_zero_shot_means(study: Params) -> None:
-    """`dvc metrics show` prints this file; it must agree with the record."""
+def test_conclusions_are_kept_where_git_sees_them(study: Params) -> None:
+    """`dvc metrics show` prints this file, `verify` compares it; it must agree with the record."""
     record = aggregate.run(study, "fake", QUIET)
-    metrics = read_json(Path("results/aggregate/fake.metrics.json"))
-    assert metrics == record["metrics"]
-    assert set(metrics) >= {"paraphrase/none", "fact_qa/facts-qaa-4000", "all/none"}
-    assert metrics["paraphrase/facts-qaa-4000"] > metrics["paraphrase/none"]
+    told = read_json(Path("results/aggregate/fake.metrics.json"))
+    flat = {
+        f"{t}/{group}": one["mean"] for t, groups in told.items() for group, one in groups.items()
+    }
+    assert flat == record["metrics"]
+    assert set(flat) >= {"paraphrase/none", "fact_qa/facts-qaa-4000", "all/none"}
+    none, large = told["paraphrase"]["none"], told["paraphrase"]["facts-qaa-4000"]
+    assert large["low"] < large["mean"] < large["high"]
+    assert large["mean"] > none["mean"]
+    assert "effect" not in none
+    for row in read_parquet(OUT / "summary.parquet").to_pylist():
+        if row["language"] == "zero-shot" and row["p_holm"] is not None:
+            sign = (row["p_holm"] < 0.05) * (1 if row["delta"] > 0 else -1)
+            assert told[row["target"]][row["group"]]["effect"] == sign
 
 
 def test_every_input_is_in_the_record(study: Params) -> None:

@@ -148,11 +148,14 @@ def test_an_archive_that_leads_out_of_itself_is_refused(mirror: Path) -> None:
 def test_a_made_world_has_the_same_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What follows `fetch` must not know which source it was."""
     monkeypatch.chdir(tmp_path)
-    small = {name: {"train": 8, "validation": 4, "test": 4} for name in ("qa", "paraphrase", "pos")}
+    small = {
+        name: {"train": 8, "validation": 4, "test": 4}
+        for name in ("qa", "classes", "tags", "new_classes", "new_tags")
+    }
     world = {"text": 16, "bitext": {"test": 4}, **small}
-    spec = params("world", "world/facts", revision=None, configs={}, world=world)
-    fetch.run(spec, "world--facts", QUIET)
-    manifest = json.loads(Path("data/fetch/s/world--facts/manifest.json").read_text())
+    spec = params("world", "world/nouns", revision=None, configs={}, world=world)
+    fetch.run(spec, "world--nouns", QUIET)
+    manifest = json.loads(Path("data/fetch/s/world--nouns/manifest.json").read_text())
     assert "README.md" in manifest["files"]
     assert manifest["licence"] == "CC0-1.0"
     assert all(one["rows"] for name, one in manifest["files"].items() if name != "README.md")

@@ -125,7 +125,7 @@ def grids() -> st.SearchStrategy[list[dict[str, Any]]]:
     few = {"min_size": 1, "max_size": 3, "unique": True}
     grid = st.fixed_dictionaries(
         {
-            "task": st.sampled_from(["world_qa", "world_paraphrase", "world_pos"]),
+            "task": st.sampled_from(["world_qa", "world_classes", "world_tags"]),
             "languages": st.just(["qaa"]),
             "sizes": st.lists(st.integers(1, 9) | st.just("all"), **few),  # type: ignore[arg-type]
             "seeds": st.lists(st.integers(1, 9), **few),  # type: ignore[arg-type]
@@ -197,8 +197,8 @@ def test_best_weights_are_chosen_on_source_language_validation_rows(
     """Selection on a target language would make zero-shot a lie."""
     study["training"]["select"] = "best"
     loaded = Params.model_validate(compiled(study))
-    assert loaded.targets["world_paraphrase"].validation == (
-        "data/prepare/small/targets/world_paraphrase/qaa.validation.parquet"
+    assert loaded.targets["world_classes"].validation == (
+        "data/prepare/small/targets/world_classes/qaa.validation.parquet"
     )
     chosen = {spec.parts[0].validation for spec in loaded.intermediate.values()}
     assert chosen == {spec.watch for spec in loaded.intermediate.values()}
@@ -213,6 +213,6 @@ def test_a_budget_given_for_one_training_replaces_the_default_one(study: dict[st
     loaded = Params.model_validate(compiled(study))
     budgets = {(run.training.epochs, run.training.steps) for run in loaded.intermediate.values()}
     assert budgets == {(None, 5)}
-    trained = loaded.targets["world_paraphrase"].training
+    trained = loaded.targets["world_classes"].training
     assert trained is not None
     assert (trained.epochs, trained.steps) == (3, None)

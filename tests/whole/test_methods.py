@@ -26,7 +26,7 @@ METHODS: list[dict[str, Any]] = [
     {"seeds": [1], "training": {"steps": 4}, "mlm": TEXT},
     {
         "name": "both",
-        "tasks": ["world_qa", {"task": "world_paraphrase", "rows": 15}],
+        "tasks": ["world_qa", {"task": "world_classes", "rows": 15}],
         "mixing": {"cap": 30, "temperature": 2.0},
         "languages": ["qaa"],
         "sizes": [10, 40],
@@ -34,7 +34,7 @@ METHODS: list[dict[str, Any]] = [
     },
     {
         "name": "both",
-        "tasks": ["world_qa", "world_paraphrase"],
+        "tasks": ["world_qa", "world_classes"],
         "languages": ["qaa"],
         "sizes": [10],
         "seeds": [1],
@@ -50,7 +50,7 @@ def test_every_method_reaches_the_report(
     monkeypatch.chdir(tmp_path)
     study["intermediate"] = METHODS
     study["aggregate"] = {"best_per_target": True, "resamples": 20}
-    study["targets"]["world_pos"] = {"source_language": "qaa", "protocol": "x-stilts"}
+    study["targets"]["world_tags"] = {"source_language": "qaa", "protocol": "x-stilts"}
     Path("studies").mkdir()
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))
     Path("references.yaml").write_bytes((root / "references.yaml").read_bytes())

@@ -80,13 +80,15 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 def target_table(results: Results, target: str, width: int = WIDTH) -> Table:
     """Rows: settings. Columns: zero-shot mean, its difference to `none`, languages that fit."""
     languages = results.languages(target)
-    shown = languages[: max(1, (width - _names_width(results) - 6 - COLUMN - 10) // COLUMN)]
-    headline = results.headline(target)
+    headline, counted = results.headline(target), results.counted(target)
+    room = width - _names_width(results) - 6 - COLUMN * (1 + counted) - 10
+    shown = languages[: max(1, room // COLUMN)]
     more = f"; {len(shown)} of {len(languages)} languages" if len(shown) < len(languages) else ""
     spec = results.params.targets[target]
     trained = f"fine-tuned in {spec.source_language}" if spec.training else "not fine-tuned"
     kind = "zero-shot" if headline == ZERO_SHOT else "mean"
-    table = _table(f"{target}  ({trained}{more})", (kind, "Δ none", *shown))
+    columns = [kind, *["expected"] * counted, "Δ none", *shown]
+    table = _table(f"{target}  ({trained}{more})", columns)
     last = None
     for group in results.groups:
         row = results.row(target, headline, group["group"])
@@ -96,7 +98,8 @@ def target_table(results: Results, target: str, width: int = WIDTH) -> Table:
             table.add_section()
         last = _name(group)
         cells = [results.row(target, language, group["group"]) for language in shown]
-        table.add_row(last, _rows(group), _score(row), _delta(row), *map(_score, cells))
+        truth = [_expected(row)] * counted
+        table.add_row(last, _rows(group), _score(row), *truth, _delta(row), *map(_score, cells))
     return table
 
 
@@ -199,6 +202,10 @@ def _score(row: Row | None) -> str:
         return "–"
     half = (row["high"] - row["low"]) / 2
     return f"{row['mean']:.1f}±{half:.0f}" + ("†" if row["collapsed"] else "")
+
+
+def _expected(row: Row) -> str:
+    return "–" if row["expected"] is None else f"{row['expected']:.1f}"
 
 
 def _delta(row: Row) -> Text:

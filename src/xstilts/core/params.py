@@ -44,6 +44,7 @@ class Training(Strict):
     precision: Literal["fp32", "bf16"] = "fp32"
     layers: Literal["last", "attention"] = "last"  # what the head reads: arXiv 2205.08497
     adapter: Adapter | None = None  # None: all weights are trained
+    freeze: Literal["embeddings"] | None = None  # the vocabulary's vectors stay as they were
     select: Literal["last", "best"] = "last"  # best: on source-language validation rows only
     evaluate_every: int = Field(1000, gt=0)  # steps between two evaluations (select: best)
     evaluate_rows: int = Field(500, gt=0)
@@ -168,6 +169,7 @@ class Part(Strict):
     validation: str | None = None  # parquet; for `select: best` and sweeps
     max_length: int = Field(gt=3)
     stride: int = Field(gt=0)
+    teaches: bool = False  # of the control world: whether its labels are what is asked for
     share: float | None = Field(None, gt=0, lt=1)  # fixed share of the updates (mlm)
 
 
@@ -204,6 +206,14 @@ class Before(Strict):
     training: Training
 
 
+class Expected(Strict):
+    """How the right score is counted in the control world (sources/world/expected.py)."""
+
+    asks: Literal["class", "translation"]
+    seed: Seed
+    parallel: bool
+
+
 class Target(Strict):
     """Phase iii: what a checkpoint is fine-tuned on and scored in."""
 
@@ -228,6 +238,7 @@ class Target(Strict):
     candidates: list[str] = Field(default_factory=list)  # ranking: languages of the pool
     batch: int = 64  # examples per forward pass when scoring
     max_length: int = 128
+    expected: Expected | None = None
 
 
 class Transfer(Strict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,16 @@ from xstilts.results.scores import ScoreRow, collapsed
 
 
 def score_rows(
-    common: dict[str, Any], target: Target, language: str, predicted: Predicted
+    common: dict[str, Any],
+    target: Target,
+    language: str,
+    predicted: Predicted,
+    taught: Sequence[str] = (),
 ) -> list[ScoreRow]:
     """One row for each value of the target's metric in one language.
+
+    Args:
+        taught: words of the control world from which the right score follows.
 
     Raises:
         UserError: nothing that could be found is there, so that any score would mean nothing.
@@ -27,6 +35,7 @@ def score_rows(
     measure, path = METRICS[target.metric], paths.rows(Path(target.rows), language, target.split)
     if not any(gold is not None and gold != [] for gold in predicted.gold):
         raise UserError(f"{path} has no gold at all. Mend: see its source, or drop {language}")
+    expected = _expected(target, language, predicted.rows, taught)
     return [
         ScoreRow(
             **common,
@@ -35,6 +44,7 @@ def score_rows(
             metric=name,
             main=name == measure.main,
             value=value,
+            expected=expected if name == measure.main else None,
             n=len(predicted.gold),
             chance=target.chance,
             collapsed=collapsed(answers(target.kind, predicted.found)),
@@ -43,6 +53,18 @@ def score_rows(
         )
         for name, value in measure.score(predicted.found, predicted.gold, language).items()
     ]
+
+
+def _expected(
+    target: Target, language: str, rows: list[Row], taught: Sequence[str]
+) -> float | None:
+    """The score that follows by construction, in the control world."""
+    if target.expected is None:
+        return None
+    from xstilts.sources.world.expected import expected
+
+    texts = [KINDS[target.kind].texts(row)[0] for row in rows]
+    return expected(target.expected, language, texts, taught)
 
 
 def answers(kind: str, found: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ of the target's own: the trainings' states, then each language's predictions and
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
 from xstilts.model.heads import WithHeads
 from xstilts.results import scores
-from xstilts.results.scores import PREDICTIONS_SCHEMA
+from xstilts.results.scores import PREDICTIONS_SCHEMA, ScoreRow
 from xstilts.training.engine import Setup
 from xstilts.training.finetune import finetune
 from xstilts.training.loop import TrainingSpec
@@ -58,12 +59,18 @@ def read_files(target: Target) -> list[Path]:
 
 
 def score_target(
-    common: dict[str, Any], target: Target, checkpoint: Path, place: Path, setup: Setup
+    common: dict[str, Any],
+    target: Target,
+    checkpoint: Path,
+    place: Path,
+    setup: Setup,
+    taught: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Score a checkpoint on one target, once; the predictions lie in `place`.
 
     Args:
         common: what all score rows of the run say, among it its name and seed.
+        taught: words of the control world whose classes the checkpoint was taught.
 
     Returns:
         {"rows": score rows, "curves": name -> points, "metrics": validation, learning_rate}
@@ -81,7 +88,8 @@ def score_target(
             for language in missing:
                 predicted = predict(language)
                 if setup.workers.rank == 0:
-                    _keep(place, language, common, target, predicted)
+                    rows = score_rows(common, target, language, predicted, taught)
+                    _keep(place, language, target, predicted, rows)
                 advance(1)
         if setup.workers.rank == 0:
             rows = [row for one in target.languages for row in files.read_json(_scored(place, one))]
@@ -163,11 +171,10 @@ def _scored(place: Path, language: str) -> Path:
 
 
 def _keep(
-    place: Path, language: str, common: dict[str, Any], target: Target, predicted: Predicted
+    place: Path, language: str, target: Target, predicted: Predicted, scored: list[ScoreRow]
 ) -> None:
     """Keep one language's results; the scores are written last and say that all is there."""
     rows = prediction_rows(target, language, predicted)
     table = pa.Table.from_pylist(rows, schema=PREDICTIONS_SCHEMA)
-    scored = scores.to_json(score_rows(common, target, language, predicted))["rows"]
     files.write_parquet(predictions_file(place, language), table)
-    files.write_json(_scored(place, language), scored)
+    files.write_json(_scored(place, language), scores.to_json(scored)["rows"])

@@ -111,6 +111,10 @@ class Results:
         """The `none` row of a target in a language."""
         return self.row(target, language, "none")
 
+    def counted(self, target: str) -> bool:
+        """Whether the right scores of a target are known: in the control world."""
+        return any(row["expected"] is not None for row in self.summary if row["target"] == target)
+
     def comparisons(self) -> Iterator[Row]:
         """Headline rows of single targets that have a tested delta."""
         for row in self.summary:

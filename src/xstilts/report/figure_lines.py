@@ -82,9 +82,13 @@ def _caption(results: Results, targets: Sequence[str]) -> str:
         "Score over the number of intermediate training rows (log axis), one line per language,"
         f" mean over seeds; bands and bars are {results.confidence} bootstrap intervals over"
         " examples and seeds. Open circles at the left: no intermediate training. Thick line:"
-        " mean of the languages the target was not fine-tuned in; the dashed line is the same"
+        " mean of the languages the target was not fine-tuned in; the level grey line is the same"
         " mean with no intermediate training."
     )
+    if any(map(results.counted, targets)):
+        text += (
+            " Dashed: the score that follows from the nouns that were taught, by counting alone."
+        )
     if any(len(results.languages(target)) > len(PALETTE) for target in targets):
         text += (
             " Of many languages, in grey and without bands, the source and the best, middle and"
@@ -104,7 +108,7 @@ def draw_scaling(ax: Axes, results: Results, target: str, series: Series) -> Non
     for row in (results.baseline(target, headline),):
         if row is not None:
             ax.axhspan(row["low"], row["high"], color=SOFT, alpha=0.16, lw=0)
-            ax.axhline(row["mean"], color=INK, lw=1.1, dashes=(4, 2.5))
+            ax.axhline(row["mean"], color=SOFT, lw=1.0)
     ax.axhline(results.params.targets[target].chance, color=SOFT, lw=0.7, ls=":")
     few = len(languages) <= len(PALETTE)
     ends = []
@@ -114,11 +118,13 @@ def draw_scaling(ax: Axes, results: Results, target: str, series: Series) -> Non
         if few:
             _start(ax, results.baseline(target, language), rows[0], start, colour)
         _line(ax, rows, colour, 1.1 if few else 0.7, few)
+        _expected(ax, rows, colour, 0.9)
         source = " (source)" if language == results.params.targets[target].source_language else ""
         ends.append((rows[-1]["mean"], language + source, colour))
     if headline == ZERO_SHOT:
         _start(ax, results.baseline(target, headline), main[0], start, INK)
         _line(ax, main, INK, 2.0, not few)
+        _expected(ax, main, INK, 1.2)
     _control(ax, results, target, headline, series)
     _axis(ax, results, target, series, sizes, start)
     ends = ends if few else _outer(ends)
@@ -135,6 +141,16 @@ def _line(ax: Axes, rows: Sequence[Row], colour: str, width: float, band: bool) 
         ax.vlines(x, low, high, color=colour, lw=0.8)
     mean = [row["mean"] for row in rows]
     ax.plot(x, mean, color=colour, lw=width, marker="o", ms=1.6 + 1.2 * width, mew=0)
+
+
+def _expected(ax: Axes, rows: Sequence[Row], colour: str, width: float) -> None:
+    """The scores that follow by construction, where they do: dashes, or a bar for a single one."""
+    rows = [row for row in rows if row["expected"] is not None]
+    x, y = [math.log10(row["size"]) for row in rows], [row["expected"] for row in rows]
+    if len(rows) > 1:
+        ax.plot(x, y, color=colour, lw=width, dashes=(4, 2.5), zorder=3)
+    else:
+        ax.plot(x, y, "_", color=colour, ms=11, mew=width, zorder=3)
 
 
 def _start(ax: Axes, none: Row | None, first: Row, start: float, colour: str) -> None:
@@ -227,10 +243,13 @@ def _legend(results: Results) -> list[Line2D]:
     groups = {group["method"] for group in results.groups}
     if "none" in groups:
         label = "same without intermediate training"
-        keys.append(Line2D([], [], color=INK, lw=1.1, dashes=(4, 2.5), label=label))
+        keys.append(Line2D([], [], color=SOFT, lw=1.0, label=label))
         keys.append(_mark("o", PAPER, SOFT, 3.8, "one language without it"))
     if "shuffled" in groups:
         keys.append(_mark("X", INK, PAPER, 7.0, "shuffled labels (control)"))
+    if any(map(results.counted, results.targets)):
+        label = "what must come out, counted"
+        keys.append(Line2D([], [], color=INK, lw=1.2, dashes=(4, 2.5), label=label))
     return [*keys, Line2D([], [], color=SOFT, lw=0.8, ls=":", label="guessing")]
 
 

@@ -109,6 +109,7 @@ def read_cells(
             np.stack([num for _, num, _ in parts]),
             np.stack([den for _, _, den in parts]),
             {name: main[name, target.name, language].collapsed for name in names},
+            {name: main[name, target.name, language].expected for name in names},
         )
 
 

@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 Floats = NDArray[np.float64]
+SIGNIFICANT = 0.05  # of a p after Holm's correction
 
 BLOCK = 2_000_000  # drawn examples held at a time: 16 MB
 DECIMALS = 9  # below this a difference is rounding noise of the sums

@@ -21,7 +21,10 @@ from xstilts.core.files import read_json
 
 Cell = tuple[str, str, str]  # run, target, language
 SHOWN = 5  # how many missing, double or unexpected names an error message spells out
-_RANGES = (("value", 0, 100), ("chance", 0, 100), ("n", 1, math.inf), ("size", 0, math.inf))
+_RANGES = (
+    *((name, 0, 100) for name in ("value", "expected", "chance")),
+    *(("n", 1, math.inf), ("size", 0, math.inf)),
+)
 _ARROW = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
 MEAN = "mean"
 ZERO_SHOT = "zero-shot"
@@ -50,6 +53,9 @@ class ScoreRow:
     metric: Annotated[str, "name of the value in what the metric returns, e.g. f1, exact_match"]
     main: Annotated[bool, "whether this is the metric's main value; one per cell"]
     value: Annotated[float, "score, 0-100"]
+    expected: Annotated[
+        float | None, "score that follows from the control world, 0-100; null where none does"
+    ] = None
     n: Annotated[int, "examples scored (at least 1)"]
     chance: Annotated[float, "expected score of guessing, 0-100"]
     collapsed: Annotated[bool, "whether all predictions are of one class"]
@@ -61,13 +67,16 @@ class ScoreRow:
         """Refuse what would spoil every average that the row enters."""
         for name, kind in _KINDS.items():
             value = getattr(self, name)
+            if value is None and name in OPTIONAL:
+                continue
             if kind is float and type(value) is int:  # JSON writes 50.0 as 50 in some tools
                 object.__setattr__(self, name, float(value))
             elif type(value) is not kind:
                 raise ValueError(f"{name} is {value!r}, not of type {kind.__name__}")
         for name, low, high in _RANGES:
             # A float sum may pass 100 by its last bit; nan fails every comparison.
-            if not low - 1e-9 <= getattr(self, name) <= high + 1e-9:
+            value = getattr(self, name)
+            if value is not None and not low - 1e-9 <= value <= high + 1e-9:
                 raise ValueError(f"{name} is {getattr(self, name)}, not within {low} and {high}")
 
     @property
@@ -81,11 +90,16 @@ _HINTS = {  # name -> (type, description)
 }
 
 
-_KINDS: dict[str, type] = {field.name: _HINTS[field.name][0] for field in fields(ScoreRow)}
+OPTIONAL = ("expected",)
+_KINDS: dict[str, type] = {
+    field.name: float if field.name in OPTIONAL else _HINTS[field.name][0]
+    for field in fields(ScoreRow)
+}
 
 
 def _column(name: str, kind: type, description: str) -> pa.Field:
-    return pa.field(name, _ARROW[kind], nullable=False, metadata={"description": description})
+    told, optional = {"description": description}, name in OPTIONAL
+    return pa.field(name, _ARROW[kind], nullable=optional, metadata=told)
 
 
 SCHEMA: pa.Schema = pa.schema(

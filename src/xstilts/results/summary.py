@@ -40,6 +40,7 @@ class Cell:
     num: Floats  # (runs, examples)
     den: Floats  # (runs, examples)
     collapsed: Mapping[str, bool]  # run name -> one class predicted
+    expected: Mapping[str, float | None] = field(default_factory=dict)  # run name -> as counted
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Measured:
     seeds: int
     n: int
     collapsed: int
+    expected: float | None = None  # what follows from the control world, mean over the seeds
 
 
 @dataclass
@@ -103,8 +105,15 @@ def _measure_cell(cell: Cell, bootstrap: Bootstrap) -> dict[Group, Measured]:
         seeds = [cell.runs[index].seed for index in columns]
         joined = inference.group_draws(draws[:, columns], seeds, bootstrap.seed)
         collapsed = sum(cell.collapsed[cell.runs[index].name] for index in columns)
-        measured[group] = Measured(joined, len(seeds), len(cell.ids), collapsed)
+        counted = [cell.expected.get(cell.runs[index].name) for index in columns]
+        measured[group] = Measured(joined, len(seeds), len(cell.ids), collapsed, _mean(counted))
     return measured
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean, or None where a value is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _average(parts: Sequence[Mapping[Group, Measured]]) -> dict[Group, Measured]:
@@ -119,6 +128,7 @@ def _average(parts: Sequence[Mapping[Group, Measured]]) -> dict[Group, Measured]
             min(one.seeds for one in found),
             sum(one.n for one in found),
             sum(one.collapsed for one in found),
+            _mean([one.expected for one in found]),
         )
     return average
 
@@ -172,6 +182,7 @@ def _summary_row(
         "mean": _tidy(own.draws[0]),
         "low": _tidy(low),
         "high": _tidy(high),
+        "expected": None if own.expected is None else _tidy(own.expected),
         "seeds": own.seeds,
         "n": own.n,
         "collapsed": own.collapsed,

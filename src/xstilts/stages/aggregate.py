@@ -25,6 +25,7 @@ from xstilts.core.progress import Observe, Record
 from xstilts.records import code, record
 from xstilts.results import best, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
+from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import ScoreRow
 from xstilts.results.summary import Bootstrap
 
@@ -42,7 +43,7 @@ SUMMARY_SCHEMA = pa.schema(
     + [("chance", _number)]
     + [(name, _text) for name in ("group", "method", "variant", "task", "source_language")]
     + [("size", _whole)]
-    + [(name, _number) for name in ("mean", "low", "high")]
+    + [(name, _number) for name in ("mean", "low", "high", "expected")]
     + [(name, _whole) for name in ("seeds", "n", "collapsed")]
     + [(name, _number) for name in ("delta", "delta_low", "delta_high", "p", "p_holm")]
 )
@@ -98,7 +99,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         for name, content in tables.items():
             write_parquet(out / f"{name}.parquet", content)
         write_json(out / "record.json", made)
-    write_json(paths.metrics_file(params.study), metrics)
+    write_json(paths.metrics_file(params.study), conclusions(table))
     return made
 
 
@@ -121,8 +122,25 @@ def choose(
     return best.choose(list(params.targets), best.read(params, runs, metrics))
 
 
+def conclusions(table: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
+    """target -> group -> its zero-shot mean and interval, and whether its gain is told from none.
+
+    They are committed, so that `dvc metrics diff` and `xstilts verify` can compare them where the
+    rows are not at hand. `effect` is 1 (higher), -1 (lower) or 0 (not told), by Holm's p.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for row in table:
+        if row["language"] == scores.ZERO_SHOT:
+            kept = {name: round(row[name], 4) for name in ("mean", "low", "high")}
+            if row["p_holm"] is not None:
+                sign = 1 if row["delta"] > 0 else -1
+                kept["effect"] = sign if row["p_holm"] < SIGNIFICANT else 0
+            found.setdefault(row["target"], {})[row["group"]] = kept
+    return found
+
+
 def flat_metrics(table: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """`target/group` -> zero-shot mean, for `dvc metrics show` and MLflow."""
+    """`target/group` -> zero-shot mean, for MLflow."""
     return {
         f"{row['target']}/{row['group']}": round(row["mean"], 4)
         for row in table

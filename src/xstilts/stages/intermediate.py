@@ -16,6 +16,7 @@ from xstilts.core.params import Intermediate, Params, Part
 from xstilts.core.progress import Observe, Record
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
+from xstilts.kinds.spec import KINDS
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.training import state
@@ -42,6 +43,8 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     metrics = _summary(spec, tuned, rows)
     curves = tuned.history.curves()
     done = record.make(params, "intermediate", key, spec, inputs, metrics, curves)
+    if taught := _taught(spec, rows):
+        done["taught"] = taught
     if setup.workers.rank == 0:
         with files.output_folder(paths.intermediate(params.study, key)) as out:
             tuned.model.encoder.save_pretrained(out)
@@ -69,6 +72,18 @@ def part_rows(spec: Intermediate, part: Part) -> list[Row]:
     if spec.method == "shuffled":
         rows = kind.shuffle(rows, np.random.default_rng([spec.seed, 2]))
     return rows
+
+
+def _taught(spec: Intermediate, rows: list[list[Row]]) -> list[str]:
+    """The words of the control world that a run was taught: what its scores are counted from."""
+    texts = (
+        text
+        for part, own in zip(spec.parts, rows, strict=True)
+        if part.teaches
+        for row in own
+        for text in KINDS[part.rows_kind].texts(row)
+    )
+    return sorted({word for text in texts for word in text.split()})
 
 
 def _summary(spec: Intermediate, tuned: FineTuned, rows: list[list[Row]]) -> dict[str, float]:

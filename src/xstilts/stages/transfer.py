@@ -43,13 +43,14 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
     common = {"study": params.study, "run": key, **identity(spec)}
     common["model_sha"] = checkpoint.weights_sha(encoder)
+    taught = _taught(spec)
     shared = [*checkpoint.weight_files(encoder), base / "tokenizer.json"]
     read = {name: read_files(target) for name, target in params.targets.items()}
     places, results = {}, {}
     for name, target in params.targets.items():
         decides = [common, target.model_dump()]
         places[name] = state.folder("transfer", decides, [*shared, *read[name]], machine)
-        results[name] = score_target(common, target, encoder, places[name], setup)
+        results[name] = score_target(common, target, encoder, places[name], setup, taught)
     rows = [ScoreRow(**row) for result in results.values() for row in result["rows"]]
     inputs = [*shared, *(path for some in read.values() for path in some)]
     metrics = headline(rows, params) | _named("metrics", results)
@@ -90,6 +91,13 @@ def _sample(predictions: pa.Table) -> list[Row]:
     """The first few predictions in one language, for a look in the tracker."""
     rows: list[Row] = predictions.slice(0, SAMPLED).to_pylist()
     return rows
+
+
+def _taught(spec: Transfer) -> list[str]:
+    """Words of the control world whose classes the checkpoint was taught."""
+    if spec.method == "none":
+        return []
+    return list(files.read_json(Path(spec.checkpoint) / "record.json").get("taught", []))
 
 
 def identity(spec: Transfer) -> dict[str, Any]:

@@ -88,9 +88,19 @@ def _pretrain(design: Design, pins: Pins) -> dict[str, Any]:
         "reads": str(paths.prepared(design.study.study, "pretraining", "")),
         "architecture": scratch.architecture.model_dump(),
         "corpora": corpora,
-        "training": design.training(scratch.training, "pretrain.scratch", validated=False),
+        "training": _from_scratch(design, scratch.training),
         "seed": scratch.seed,
     }
+
+
+def _from_scratch(design: Design, given: dict[str, Any]) -> dict[str, Any]:
+    """The training of a model from scratch; the study's default of `freeze` is for what follows."""
+    where = "pretrain.scratch"
+    training = design.training({"freeze": None, **given}, where, validated=False)
+    if training["freeze"]:
+        wrong = "a model from scratch would keep its random vectors"
+        raise design.fail(f"{where}.training", wrong, "leave `freeze` out")
+    return training
 
 
 def _check(design: Design) -> dict[str, Any]:

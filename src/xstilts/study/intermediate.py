@@ -241,6 +241,7 @@ def _part(
         "max_length": length,
         "stride": member.stride or cell.training["stride"],
         "share": None,
+        "teaches": task.teaches and cell.grid.design != "shuffled",
     }
 
 

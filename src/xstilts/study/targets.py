@@ -7,6 +7,7 @@ from typing import Any
 from xstilts import tasks
 from xstilts.benchmarks import protocols
 from xstilts.kinds.spec import KINDS
+from xstilts.sources.world.spec import World
 from xstilts.study.design import Design
 from xstilts.study.schema import MUL, StudyTarget
 from xstilts.tasks.base import Split, Task
@@ -47,9 +48,18 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         **_retrieval(design, task, spec, where),
         "batch": spec.batch,
         "max_length": spec.max_length or design.usual_length(),
+        "expected": _expected(design, task),
     }
     design.check_length(out["max_length"], where)
     return out | (_trained(design, task, spec, where) if KINDS[task.kind].trained else {})
+
+
+def _expected(design: Design, task: Task) -> dict[str, Any] | None:
+    """How the right score is counted, where it can be."""
+    if task.expected is None:
+        return None
+    world = design.study.data.world or World.model_validate({})
+    return {"asks": task.expected, **world.model_dump(include={"seed", "parallel"})}
 
 
 def _languages(

@@ -66,10 +66,11 @@ NAMES: tuple[str, ...] = (
     "squad_retrieval",
     # the control world
     "world_text",
+    "world_classes",
+    "world_tags",
+    "world_new_classes",
+    "world_new_tags",
     "world_qa",
-    "world_reading",
-    "world_paraphrase",
-    "world_pos",
     "world_bitext",
 )
 

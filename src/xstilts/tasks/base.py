@@ -72,6 +72,9 @@ class Task:
     labels_from: Callable[[Path], tuple[str, ...]] | None = None
     metric: str = "accuracy"
     chance: float = 0.0  # expected score of guessing, 0-100
+    # of the control world: what is asked, so that the right score can be counted (sources/world)
+    expected: Literal["class", "translation"] | None = None
+    teaches: bool = False  # of the control world: whether its labels are the nouns' classes
     train_rows: Mapping[str, int] = field(default_factory=dict)  # language -> published train rows
     evaluation: Split = "test"  # which split is scored
     train_task: str | None = None  # the task whose rows fine-tune this target; None: its own

@@ -55,6 +55,15 @@ def pair(
     return convert
 
 
+def single(text: str, label: str, *, key: str) -> Callable[..., Row]:
+    """Make a convert for one text and a whole-number label."""
+
+    def convert(row: Row, language: str) -> Row:
+        return {"id": str(row[key]), "text_a": row[text], "text_b": None, "label": row[label]}
+
+    return convert
+
+
 def lettered_nli(row: Row, language: str) -> Row | None:
     """premise, hypothesis, label e/n/c; a row without such a label is left out."""
     label = NLI_INITIALS.get(row["label"])

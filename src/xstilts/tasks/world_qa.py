@@ -1,4 +1,4 @@
-"""Span questions about the control world's facts, in SQuAD's columns."""
+"""Span questions, in SQuAD's columns: nothing can be counted of them."""
 
 from xstilts.tasks.base import Task
 from xstilts.tasks.shapes import squad
@@ -6,13 +6,13 @@ from xstilts.tasks.shapes import squad
 TASK = Task(
     name="world_qa",
     title="World QA",
-    description="Who did it, or to what, in two stated facts: the answer is a span.",
+    description="Of two sentences, the noun that stands with a verb: the answer is a span.",
     kind="span",
-    dataset="world/facts",
+    dataset="world/nouns",
     revision=None,
     protocols=("xtreme", "xtreme-r", "x-stilts"),  # scored alike in all
     licence="CC0-1.0",
-    reference="src/xstilts/world",
+    reference="docs/world.md",
     languages=("qaa", "qab", "qac", "qad", "qae"),
     train_languages=("qaa",),
     splits={"train": "train", "validation": "validation", "test": "test"},

@@ -143,6 +143,8 @@ def _rate_score(run: Run) -> float | None:
 def _untrained(start: Path | WithHeads, spec: TrainingSpec) -> WithHeads:
     """The model before its training, the same at every call."""
     model = _going_on(start, spec) if isinstance(start, WithHeads) else _fresh(start, spec)
+    if spec.training.freeze == "embeddings":
+        model.encoder.get_input_embeddings().requires_grad_(False)
     if spec.training.adapter:
         adapters.add(model.encoder, spec.training.adapter)
     return model

@@ -1,4 +1,4 @@
-"""The control world: made-up languages that talk about a closed world of facts, from one seed.
+"""The control world: made-up languages in which the right answer can be counted, from one seed.
 
-Its effect is known by construction, so the whole study can be tried, and checked, in minutes.
+What is hidden, and why the answer follows from it: docs/world.md.
 """

@@ -9,56 +9,40 @@ from pydantic import Field
 from xstilts.core.strict import Seed, Strict
 
 Count = Annotated[int, Field(gt=0)]
-Code = Literal["qaa", "qab", "qac", "qad", "qae"]  # the languages of languages.py
+Code = Literal["qaa", "qab", "qac", "qad", "qae"]  # the languages of words.py
 
 
 class Splits(Strict):
     """Rows of each split of a task, in each language that has it."""
 
-    train: Count
-    validation: Count = 500
-    test: Count = 500
-
-
-class Qa(Splits):
-    """Questions on short contexts."""
-
-    train: Count = 16000
-
-
-class Reading(Splits):
-    """Questions on longer contexts."""
-
-    train: Count = 1500
-
-
-class Paraphrase(Splits):
-    """Pairs of sentences."""
-
-    train: Count = 8000
-    test: Count = 1000
-
-
-class Pos(Splits):
-    """Sentences with their parts of speech."""
-
     train: Count = 4000
+    validation: Count = 96
+    test: Count = 480
+
+
+class New(Splits):
+    """Rows about nouns that no training row is about: ten a noun of the core, three a new one."""
+
+    train: Count = 480
+    test: Count = 576
 
 
 class Bitext(Strict):
-    """Translations into the source language."""
+    """Translations into the source language; each has a noun of its own."""
 
-    test: Count = 500
+    test: Annotated[int, Field(gt=0, le=240)] = 240
 
 
 class World(Strict):
     """The whole world; what is left out has its default."""
 
     seed: Seed = 1
-    text: Count = 96000
+    text: Count = 204_800
+    parallel: bool = True  # whether the text says things in two languages at once
     train_languages: list[Code] = Field(["qaa"])  # those with training rows
-    qa: Qa = Qa()
-    reading: Reading = Reading()
-    paraphrase: Paraphrase = Paraphrase()
-    pos: Pos = Pos()
+    classes: Splits = Splits()
+    tags: Splits = Splits()
+    new_classes: New = New()
+    new_tags: New = New()
+    qa: Splits = Splits()
     bitext: Bitext = Bitext()

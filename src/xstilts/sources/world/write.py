@@ -1,12 +1,13 @@
 """The source "world": makes the control world's data set in the layout of the Hugging Face hub.
 
-`materialise("world/facts", spec, target)` writes parquet files and a README.md whose front matter
+`materialise("world/nouns", spec, target)` writes parquet files and a README.md whose front matter
 lists the configs, so that `datasets.load_dataset(str(target), config, split=split)` reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,32 +16,34 @@ import pyarrow as pa
 from xstilts.core.errors import UserError
 from xstilts.core.files import write_bytes, write_parquet
 from xstilts.core.strict import parse
-from xstilts.sources.world import tasks
-from xstilts.sources.world.languages import make_languages
+from xstilts.sources.world import rows
 from xstilts.sources.world.spec import World
+from xstilts.sources.world.words import Language, make_languages
 
-DATASET = "world/facts"
-SPLITS = ("train", "validation", "test")
+DATASET = "world/nouns"
 STRING = pa.string()
 ANSWERS = pa.struct([("text", pa.list_(STRING)), ("answer_start", pa.list_(pa.int32()))])
+CLASSES = [("id", pa.int32()), ("sentence", STRING), ("label", pa.int64())]
+TAGS = [("id", pa.int32()), ("tokens", pa.list_(STRING)), ("tags", pa.list_(pa.int64()))]
 SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
     "text": [("id", STRING), ("text", STRING), ("pair", STRING)],
+    "classes": CLASSES,
+    "tags": TAGS,
+    "new_classes": CLASSES,
+    "new_tags": TAGS,
     "qa": [
         *((name, STRING) for name in ("id", "title", "context", "question")),
         ("answers", ANSWERS),
     ],
-    "reading": [
-        *((name, STRING) for name in ("id", "title", "context", "question")),
-        ("answers", ANSWERS),
-    ],
-    "paraphrase": [
-        ("id", pa.int32()),
-        ("sentence1", STRING),
-        ("sentence2", STRING),
-        ("label", pa.int64()),
-    ],
-    "pos": [("tokens", pa.list_(STRING)), ("pos_tags", pa.list_(pa.int64()))],
     "bitext": [("sentence1", STRING), ("sentence2", STRING)],
+}
+Maker = Callable[[Language, int, dict[str, int]], dict[str, list[rows.Row]]]
+MAKERS: dict[str, Maker] = {
+    "classes": partial(rows.labelled, "classes", rows.any_noun, rows.class_row),
+    "tags": partial(rows.labelled, "tags", rows.any_noun, rows.tag_row),
+    "new_classes": partial(rows.labelled, "new_classes", rows.new_noun, rows.new_class_row),
+    "new_tags": partial(rows.labelled, "new_tags", rows.new_noun, rows.new_tag_row),
+    "qa": rows.qa_rows,
 }
 
 
@@ -57,33 +60,28 @@ def materialise(dataset: str, spec: dict[str, Any], target: Path) -> None:
     mend = f"give the whole number, or use {', '.join(World.model_fields)}"
     world = parse(World, spec, "the world's spec", mend)
     configs: dict[str, list[tuple[str, str]]] = {}
-    for config, split, rows in _splits(world):
+    for config, split, made in _splits(world):
         path = f"data/{config}/{split}-00000-of-00001.parquet"
         schema = pa.schema(SCHEMAS[config.split(".")[0]])
-        write_parquet(target / path, pa.Table.from_pylist(rows, schema=schema))
+        write_parquet(target / path, pa.Table.from_pylist(made, schema=schema))
         configs.setdefault(config, []).append((split, path))
     write_bytes(target / "README.md", _readme(configs).encode())
 
 
-def _splits(spec: World) -> Iterator[tuple[str, str, list[tasks.Row]]]:
+def _splits(spec: World) -> Iterator[tuple[str, str, list[rows.Row]]]:
     """All of (config, split, rows), in a fixed order."""
-    languages = make_languages(spec.seed)
-    yield "text", "train", tasks.text_rows(languages, spec.seed, spec.text)
-    makers = {
-        "qa": tasks.qa_rows,
-        "reading": tasks.reading_rows,
-        "paraphrase": tasks.paraphrase_rows,
-        "pos": tasks.pos_rows,
-    }
+    languages = make_languages(spec.seed, spec.parallel)
+    text = rows.text_rows(languages, spec.seed, spec.text, spec.parallel)
+    yield "text", "train", list(text)
     for code, language in languages.items():
-        for task, maker in makers.items():
+        for task, maker in MAKERS.items():
             trained = set() if code in spec.train_languages else {"train"}
             sizes = getattr(spec, task).model_dump(exclude=trained)
             made = maker(language, spec.seed, sizes)
-            yield from ((f"{task}.{code}", split, made[split]) for split in SPLITS if split in made)
+            yield from ((f"{task}.{code}", split, made[split]) for split in made)
         if code != "qaa":
-            rows = tasks.bitext_rows(language, languages["qaa"], spec.seed, spec.bitext.test)
-            yield f"bitext.{code}", "test", rows
+            pairs = rows.bitext_rows(language, languages["qaa"], spec.seed, spec.bitext.test)
+            yield f"bitext.{code}", "test", pairs
 
 
 def _readme(configs: dict[str, list[tuple[str, str]]]) -> str:
@@ -94,5 +92,5 @@ def _readme(configs: dict[str, list[tuple[str, str]]]) -> str:
         for split, path in files:
             lines += [f"  - split: {split}", f"    path: {path}"]
     lines += ["---", "", "# The control world", ""]
-    lines += ["Made-up languages that talk about a closed world of facts; made by `xstilts`.", ""]
+    lines += ["Made-up languages whose nouns have hidden classes; made by `xstilts`.", ""]
     return "\n".join(lines)
