@@ -10,22 +10,37 @@ from pydantic import Field
 from xstilts.core import paths
 from xstilts.core.strict import Strict, load_yaml, parse
 
+MICRO_TOKENS = 4096
+VARIABLES = {"processes": "XSTILTS_PROCESSES", "threads": "XSTILTS_THREADS"}
+
 
 class Machine(Strict):
     """Hardware: what may differ from place to place without changing what is computed."""
 
     processes: int = Field(1, gt=0)  # data-parallel workers, one per GPU
-    zero: Literal[0, 1, 2, 3] = 1  # DeepSpeed ZeRO stage
-    micro_batch: int = Field(32, gt=0)  # examples per forward pass and process
+    # DeepSpeed ZeRO stage; not given: 1, or 0 where one process has nothing to share
+    zero: Literal[0, 1, 2, 3] | None = None
+    # examples per forward pass and process; not given: those that hold 4,096 tokens
+    micro_batch: int | None = Field(None, gt=0)
     threads: int = Field(2, gt=0)  # per process, on the CPU, for products; decides no bit
     save_seconds: float = Field(60, gt=0)  # between two resumable states
     device: Literal["auto", "cpu", "cuda"] = "auto"
+
+    @property
+    def stage(self) -> int:
+        """The ZeRO stage that holds."""
+        return int(self.processes > 1) if self.zero is None else self.zero
+
+    def examples(self, max_length: int) -> int:
+        """Examples per forward pass, of texts that have at most so many tokens."""
+        return self.micro_batch or max(1, MICRO_TOKENS // max_length)
 
 
 def load_machine() -> Machine:
     """machine.yaml of the working folder, or what fits this machine."""
     if not paths.MACHINE.exists():
-        given = {"processes": os.environ.get("XSTILTS_PROCESSES", "1")}
-        return parse(Machine, given, "XSTILTS_PROCESSES", "set it to a whole number above 0")
+        given = {name: os.environ[key] for name, key in VARIABLES.items() if key in os.environ}
+        where = " and ".join(VARIABLES[name] for name in given)
+        return parse(Machine, given, where, "set them to whole numbers above 0")
     mend = "see machine.example.yaml for the keys"
     return parse(Machine, load_yaml(paths.MACHINE, mend) or {}, paths.MACHINE, mend)

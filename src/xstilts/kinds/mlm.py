@@ -25,11 +25,12 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
     """<s> text </s> or <s> text </s></s> pair </s>, cut at `length`."""
-    special = np.array(_special_ids(tokenizer))
+    special = np.zeros(len(tokenizer), dtype=bool)
+    special[list(_special_ids(tokenizer))] = True
     features: list[Feature] = []
     pairs = [(row["text"], row["pair"]) for row in rows]
     for i, feature in enumerate(encoded(pairs, tokenizer, length)):
-        free = np.flatnonzero(~np.isin(feature["ids"][0], special))
+        free = np.flatnonzero(~special[feature["ids"][0]])
         if len(free):
             features.append({**feature, "row": i, "free": free})
     return features
@@ -62,20 +63,34 @@ def draw(
     features: list[Feature], rng: Generator, tokenizer: Any, training: Training
 ) -> list[Feature]:
     """Mask a batch: new ids, the masked positions, and what stood there."""
-    plain = _plain_ids(tokenizer)
-    drawn = []
-    for feature in features:
-        ids = np.array(feature["ids"][0])
-        count = max(1, round(training.mask * len(feature["free"])))
-        places = np.sort(rng.choice(feature["free"], count, replace=False))
-        gold = ids[places]
-        fate = rng.random(count)
-        noise = plain[rng.integers(0, len(plain), count)]
-        ids[places] = np.where(
-            fate < 0.8, tokenizer.mask_token_id, np.where(fate < 0.9, noise, gold)
-        )
-        drawn.append({**feature, "ids": [ids.tolist()], "masked": places, "gold": gold})
+    plain, mask = _plain_ids(tokenizer), tokenizer.mask_token_id
+    ids = np.concatenate([feature["ids"][0] for feature in features])
+    starts = np.cumsum([0, *(len(feature["ids"][0]) for feature in features)])
+    counts = [max(1, round(training.mask * len(feature["free"]))) for feature in features]
+    free = [feature["free"] for feature in features]
+    places, chosen = _chosen(free, counts, rng)
+    at = starts[:-1][chosen] + places
+    gold, fate = ids[at], rng.random(len(at))
+    noise = plain[rng.integers(0, len(plain), len(at))]
+    ids[at] = np.where(fate < 0.8, mask, np.where(fate < 0.9, noise, gold))
+    ends, new, drawn = np.cumsum(counts), ids.tolist(), []
+    for i, feature in enumerate(features):
+        own = slice(ends[i] - counts[i], ends[i])
+        told = {"masked": places[own], "gold": gold[own]}
+        drawn.append({**feature, "ids": [new[starts[i] : starts[i + 1]]], **told})
     return drawn
+
+
+def _chosen(
+    free: list[NDArray[np.int64]], counts: list[int], rng: Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`counts[i]` of the places `free[i]`, in order, row after row; and each one's row."""
+    sizes = [len(places) for places in free]
+    rows = np.repeat(np.arange(len(free)), sizes)
+    shuffled = np.lexsort((rng.random(len(rows)), rows))  # each row's places in random order
+    rank = np.arange(len(rows)) - np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
+    taken = np.sort(shuffled[rank < np.repeat(counts, sizes)])
+    return np.concatenate(free)[taken], rows[taken]
 
 
 def weight(feature: Feature) -> int:

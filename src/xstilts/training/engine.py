@@ -129,7 +129,7 @@ def accumulation(training: Training, machine: Machine, workers: int, unit: int =
             "study's `batch` or `negatives`"
         )
     groups = share // unit
-    count = -(-groups // max(1, machine.micro_batch // unit))
+    count = -(-groups // max(1, machine.examples(training.max_length) // unit))
     while groups % count:
         count += 1
     return count
@@ -174,7 +174,7 @@ def _config(
         "gradient_clipping": training.clip,
         "zero_optimization": {
             # In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
-            "stage": max(machine.zero, 1) if half else machine.zero,
+            "stage": max(machine.stage, 1) if half else machine.stage,
             # DeepSpeed's default, always 5e8 elements, costs a small model 2 GB at each update.
             "reduce_bucket_size": bucket,
             "allgather_bucket_size": bucket,

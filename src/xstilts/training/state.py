@@ -102,7 +102,7 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
             "inputs": {str(path): files.sha256_file(path) for path in inputs},
             "versions": {package: metadata.version(package) for package in PACKAGES},
             "workers": int(os.environ.get("WORLD_SIZE", "1")),
-            "zero": machine.zero,
+            "zero": machine.stage,
             "micro_batch": machine.micro_batch,
             "bits": determinism.asked(machine),
         }

@@ -74,7 +74,7 @@ def cpu() -> list[Finding]:
     levels = [name for name in ("avx2", "avx512f") if re.search(rf"\b{name}\b", flags)]
     if levels:
         return ok(f"{text}, {' '.join(levels)}")
-    mend = "compare by `xstilts verify --tolerance`: equal bytes are not to be expected"
+    mend = "ask `xstilts verify` for the same conclusions: equal bytes are not to be expected"
     return warning(f"{text}, no AVX2, with which the kit computes elsewhere", mend)
 
 
@@ -91,7 +91,8 @@ def settings() -> list[Finding]:
         return failed(few(wrong), mend)
     text = (
         f"{machine.processes} processes x {machine.threads} threads, "
-        f"ZeRO {machine.zero}, micro-batch {machine.micro_batch}, device {machine.device}"
+        f"ZeRO {machine.stage}, micro-batch {machine.micro_batch or 'by length'}, "
+        f"device {machine.device}"
     )
     cores = provenance.hardware()["cores"]
     if machine.device != "cuda" and machine.processes * machine.threads > cores:
