@@ -119,6 +119,16 @@ def plan(
 
 
 @app.command()
+def repro(
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at a time.")] = 1,
+) -> None:
+    """Run what `dvc repro` would run, several stages at a time, and record it in dvc.lock."""
+    from xstilts.commands.repro import show_repro
+
+    show_repro(jobs)
+
+
+@app.command()
 def pin(
     names: Annotated[
         list[str] | None, typer.Argument(help="Tasks or models; all of the study in use.")
@@ -153,12 +163,11 @@ def verify(
     reference: Annotated[
         str, typer.Argument(help="A git revision, or a folder with a finished study.")
     ] = "HEAD",
-    tolerance: Annotated[float, typer.Option(help="Largest difference of a score, points.")] = 0.5,
 ) -> None:
     """Compare the finished study with a committed or remote one; the exit code tells."""
     from xstilts.commands.verify.show import show_verdict
 
-    show_verdict(reference, tolerance)
+    show_verdict(reference)
 
 
 @app.command()

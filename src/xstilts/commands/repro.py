@@ -1,0 +1,166 @@
+"""`xstilts repro --jobs N`: what `dvc repro` does, several stages at a time; `make demo` runs it.
+
+DVC says which stages have changed; those that wait for no other one run side by side, each as the
+command that dvc.yaml names, in a process of its own. When they are done DVC records them, and is
+asked again, so that nothing runs after an output that stayed as it was. What was done before a
+failure or an interruption is recorded; run again, or `dvc repro`, to go on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from xstilts.commands import graph
+from xstilts.core import design, flow, paths
+from xstilts.core.errors import UserError
+from xstilts.core.machine import load_machine
+
+LOGS = paths.STATE / "logs"
+STEP = re.compile(r"^(.*): (\d+)/(\d+)$")  # how a stage tells a log how far it is
+SHOWN = 20  # lines of a stage that failed
+
+
+@dataclass
+class Jobs:
+    """The stages that run now; after `stop` no other one is begun."""
+
+    console: Console
+    bar: Progress
+    environment: dict[str, str] = field(default_factory=dict)  # of each stage
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    stopped: int = 0  # the signal that ended them
+
+    def run(self, name: str, command: str) -> bool:
+        """Run one stage to its end; whether it succeeded."""
+        if self.failed or self.stopped:
+            return False
+        log, began = log_file(name), time.monotonic()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("wb") as out:
+            self.running[name] = process = subprocess.Popen(
+                shlex.split(command), stdout=out, stderr=subprocess.STDOUT, env=self.environment
+            )
+        row = self.bar.add_task(name, total=None)
+        while process.poll() is None:
+            self._look(row, log)
+            time.sleep(0.05)
+        del self.running[name]
+        self.bar.remove_task(row)
+        if process.returncode:
+            self.failed.append(name)
+            return False
+        self.console.print(f"{name}: {time.monotonic() - began:.0f} s", highlight=False)
+        return True
+
+    def _look(self, row: TaskID, log: Path) -> None:
+        """Show how far a stage is."""
+        if not self.console.is_terminal:
+            return
+        lines = log.read_text(errors="replace").splitlines()
+        if lines and (found := STEP.match(lines[-1])):
+            self.bar.update(row, completed=int(found[2]), total=int(found[3]))
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        """End all stages as this process was ended."""
+        self.stopped = number
+        for process in list(self.running.values()):
+            process.send_signal(number)
+
+
+def log_file(name: str) -> Path:
+    """Where a stage's output goes."""
+    return LOGS / f"{name.replace('/', '-')}.log"
+
+
+def show_repro(jobs: int) -> None:
+    """Run all that has changed of the study in use, `jobs` stages at a time.
+
+    Raises:
+        UserError: a stage failed (its last lines are shown), or DVC cannot read the project.
+    """
+    loaded, console = design.load(), Console(stderr=True)
+    load_machine()  # a fault in it is told once, and not by each stage
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    done = 0
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        at_once = Jobs(console, bar)
+        with _ended_together(at_once), ThreadPoolExecutor(jobs) as pool:
+            for ready in graph.rounds(loaded):
+                at_once.environment = _environment(jobs, ready)
+                done += _round(at_once, pool, ready)
+                if at_once.failed or at_once.stopped:
+                    break
+    if at_once.stopped:
+        raise SystemExit(128 + at_once.stopped)
+    if at_once.failed:
+        raise _failure(console, at_once.failed)
+    console.print(f"{done} stages ran; nothing else has changed", highlight=False)
+
+
+def _environment(jobs: int, ready: Iterable[str]) -> dict[str, str]:
+    """Trainings side by side share the cores; threads decide no bit."""
+    trained = sum(name.partition("@")[0] in flow.TRAINED for name in ready)
+    threads = (os.cpu_count() or 1) // max(1, min(jobs, trained))
+    return ({"XSTILTS_THREADS": str(max(1, threads))} if jobs > 1 else {}) | os.environ
+
+
+def _round(jobs: Jobs, pool: ThreadPoolExecutor, ready: dict[str, str]) -> int:
+    """Run stages that wait for no other, record those that succeed; how many did.
+
+    Args:
+        ready: stage -> its command.
+    """
+    succeeded = pool.map(jobs.run, ready, ready.values())
+    finished = [name for name, good in zip(ready, succeeded, strict=True) if good]
+    graph.record(finished)
+    return len(finished)
+
+
+@contextmanager
+def _ended_together(jobs: Jobs) -> Iterator[None]:
+    """SIGTERM and SIGINT go on to the stages, which keep what they have done."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, jobs.stop) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _failure(console: Console, failed: list[str]) -> UserError:
+    """Show the end of what failed, and say where the whole is."""
+    for name in failed:
+        lines = log_file(name).read_text(errors="replace").splitlines()[-SHOWN:]
+        console.print(f"[bold]{name}[/]", *lines, sep=os.linesep, highlight=False)
+    return UserError(
+        f"{', '.join(failed)} failed; what was done before is recorded. Mend: see the lines above "
+        f"and {LOGS}/, then run the same command again"
+    )

@@ -1,0 +1,75 @@
+"""`xstilts repro`: several stages at a time end as `dvc repro` does, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import projects
+import pytest
+import yaml
+from projects import run, stages_run
+
+pytestmark = pytest.mark.slow
+
+
+def entries(folder: Path) -> dict[str, Any]:
+    """dvc.lock without its order."""
+    lock: dict[str, Any] = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
+    return lock["stages"]
+
+
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """A command of a project, not waited for."""
+    site = {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")}
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=projects.environment(**site),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_side_by_side_ends_with_the_same_lock(
+    finished: Path, tmp_path: Path, new_study: Callable[[], dict[str, Any]]
+) -> None:
+    """Interrupted on the way, then gone on with; after it `dvc repro` has nothing to do."""
+    folder = projects.make(tmp_path / "project", new_study())
+    first = start(folder, "xstilts", "repro", "--jobs", "2")
+    while not (folder / "models/pretrain/small").exists() and first.poll() is None:
+        time.sleep(0.1)
+    first.send_signal(signal.SIGTERM)
+    said, _ = first.communicate(timeout=60)
+    assert first.returncode == 128 + signal.SIGTERM, said
+    assert "fetch@small/world--nouns" in entries(folder), "what was done is recorded"
+    run(folder, "xstilts", "repro", "--jobs", "2")
+    assert entries(folder) == entries(finished)
+    assert not stages_run(run(folder, "dvc", "repro"))
+    assert "0 stages ran" in run(folder, "xstilts", "repro")
+
+
+def test_a_stage_that_fails_is_shown_and_the_rest_is_recorded(
+    tmp_path: Path, new_study: Callable[[], dict[str, Any]]
+) -> None:
+    """One line at the end, exit code 2; nothing that follows is begun."""
+    folder = projects.make(tmp_path / "project", new_study())
+    blocked = folder / "data/prepare/small/targets"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("in the way")
+    done = start(folder, "xstilts", "repro", "--jobs", "2")
+    said, _ = done.communicate(timeout=120)
+    assert done.returncode == 2, said
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("xstilts: prepare@small/")
+    assert "Mend: see the lines above" in last
+    assert "fetch@small/world--nouns" in entries(folder)
+    blocked.unlink()
+    run(folder, "xstilts", "repro", "--jobs", "2")
+    assert os.path.exists(folder / "report/small/index.html")
