@@ -32,7 +32,7 @@ CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # without it cuBLAS may sum in an
 
 OTHER_BITS = (
     "this CPU is no x86 with AVX2, so the last bits of results differ from those of other "
-    "machines. Mend: compare by `xstilts verify --tolerance`"
+    "machines. Mend: ask `xstilts verify` for the same conclusions"
 )
 
 

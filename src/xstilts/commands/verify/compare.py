@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from xstilts.commands.verify.finished import Scores, Stage
+from xstilts.commands.verify.finished import Conclusion, Scores, Stage
 from xstilts.core import flow
 
-Verdict = Literal["exact", "within tolerance", "diverged"]
+Verdict = Literal["exact", "same conclusions", "different"]
+Name = tuple[str, str]  # target, group
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,33 @@ class Differences:
     changed: list[tuple[tuple[str, ...], float, float]]
     unlike: list[tuple[str, ...]]
 
-    def beyond(self, tolerance: float) -> int:
-        """Scores that differ by more than `tolerance` points."""
-        return sum(abs(here - there) > tolerance for _, here, there in self.changed)
+
+@dataclass(frozen=True)
+class Conclusions:
+    """How what two studies conclude compares.
+
+    Attributes:
+        moved: (name, here, there, allowed) of every mean, the largest difference first; allowed is
+            half the joint interval of the two.
+        answers: effects compared: higher, lower or not told from no intermediate training.
+        turned: names whose effect is another one.
+        unlike: names that only one side has.
+    """
+
+    moved: list[tuple[Name, float, float, float]]
+    answers: int
+    turned: list[Name]
+    unlike: list[Name]
+
+    @property
+    def beyond(self) -> list[Name]:
+        """Means that differ by more than the joint interval of the two runs."""
+        return [name for name, here, there, most in self.moved if abs(here - there) > most]
+
+    @property
+    def same(self) -> bool:
+        """Whether a reader would conclude the same."""
+        return not (self.beyond or self.turned or self.unlike)
 
 
 def compare_stages(here: Mapping[str, Stage], there: Mapping[str, Stage]) -> Stages:
@@ -120,10 +146,31 @@ def compare_scores(here: Scores, there: Scores) -> Differences:
     )
 
 
-def judge(found: Stages, scores: Differences | None, tolerance: float) -> Verdict:
-    """The verdict; without scores to compare, bytes alone decide."""
+def compare_conclusions(
+    here: Mapping[Name, Conclusion], there: Mapping[Name, Conclusion]
+) -> Conclusions:
+    """Compare mean by mean and effect by effect.
+
+    The seam for claims: what they answer is an effect by another name.
+    """
+    both = [name for name in here if name in there]
+    moved = [
+        (name, here[name].mean, there[name].mean, math.hypot(here[name].half, there[name].half))
+        for name in both
+    ]
+    answered = [name for name in both if here[name].effect is not None]
+    return Conclusions(
+        moved=sorted(moved, key=lambda one: (-abs(one[1] - one[2]), one[0])),
+        answers=len(answered),
+        turned=[name for name in both if here[name].effect != there[name].effect],
+        unlike=sorted({*here} ^ {*there}),
+    )
+
+
+def judge(found: Stages, conclusions: Conclusions | None) -> Verdict:
+    """The verdict; without conclusions to compare, bytes alone decide."""
     if found.exact:
         return "exact"
-    if found.only_here or found.only_there or scores is None or scores.unlike:
-        return "diverged"
-    return "diverged" if scores.beyond(tolerance) else "within tolerance"
+    if found.only_here or found.only_there or conclusions is None:
+        return "different"
+    return "same conclusions" if conclusions.same else "different"

@@ -43,6 +43,24 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Conclusion:
+    """One setting on one target: its zero-shot mean with its interval, and what came of it.
+
+    `effect` is 1 (higher than no intermediate training), -1 (lower) or 0 (not told from it).
+    """
+
+    mean: float
+    low: float
+    high: float
+    effect: int | None = None
+
+    @property
+    def half(self) -> float:
+        """Half of the interval."""
+        return (self.high - self.low) / 2
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a finished study lies.
 
@@ -208,13 +226,16 @@ def scores(place: Place, study: str) -> Scores | None:
     }
 
 
-def metrics(place: Place, study: str) -> Scores | None:
-    """The committed means of a study, in the form of scores; None where there are none."""
+def conclusions(place: Place, study: str) -> dict[tuple[str, str], Conclusion] | None:
+    """What a study concludes, as it is committed; None where that is not there."""
     content = place.read(str(paths.metrics_file(study)))
     try:
-        values = flat(json.loads(content)) if content else {}
-        return {(name,): (float(value), 1) for name, value in values.items()} or None
-    except ValueError:
+        return {
+            (target, group): Conclusion(one["mean"], one["low"], one["high"], one.get("effect"))
+            for target, groups in json.loads(content or b"{}").items()
+            for group, one in groups.items()
+        } or None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -1,10 +1,12 @@
 """`xstilts verify [REF]`: is the study that was run here the one that was committed?
 
-exact             every output in dvc.lock has the same bytes               exit code 0
-within tolerance  not so, but no score differs by more than `--tolerance`   exit code 0
-diverged          some score does, or the studies have not the same runs    exit code 1
+exact             every output in dvc.lock has the same bytes                     exit code 0
+same conclusions  every zero-shot mean lies within the joint interval of the two,
+                  and every effect (higher, lower, not told) is the same one      exit code 0
+different         not so, or the studies have not the same runs                   exit code 1
 
-A mistake of the person (no such revision, a study that is not finished) has exit code 2.
+The first line says it all. A mistake of the person (no such revision, a study that is not finished)
+has exit code 2.
 """
 
 from __future__ import annotations
@@ -14,15 +16,18 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from xstilts.commands.graph import status
 from xstilts.commands.verify import finished
 from xstilts.commands.verify.compare import (
     Cause,
-    Differences,
+    Conclusions,
     Stages,
+    Verdict,
     changed,
+    compare_conclusions,
     compare_scores,
     compare_stages,
     judge,
@@ -33,22 +38,19 @@ from xstilts.core.errors import UserError
 CACHE = "not in cache"
 SHOWN = 10  # lines of a table
 WIDTH = 100  # columns of a log
-COLOUR = {"exact": "bold green", "within tolerance": "bold green", "diverged": "bold red"}
+COLOUR = {"exact": "bold green", "same conclusions": "bold green", "different": "bold red"}
 
 
-def show_verdict(reference: str, tolerance: float) -> None:
+def show_verdict(reference: str) -> None:
     """Print how the finished study of this workspace compares with a reference.
 
     Args:
         reference: a git revision, or a folder with a finished study.
-        tolerance: largest difference of a score that still counts as the same, in points (0-100).
 
     Raises:
         UserError: the study is not finished here, or the reference does not hold it.
-        SystemExit: 1, where the two diverged.
+        SystemExit: 1, where the two are different.
     """
-    if tolerance < 0:
-        raise UserError(f"--tolerance {tolerance} is negative. Mend: give points, e.g. 0.5")
     study = design.in_use().study
     here = finished.folder(Path(), "this workspace")
     place = finished.find(reference)
@@ -56,23 +58,54 @@ def show_verdict(reference: str, tolerance: float) -> None:
     theirs = finished.stages(place, study)
     stale = check_finished(study, mine)
     found = compare_stages(mine, theirs)
-    scores, source = (None, "") if found.exact else _scores(here, place, study)
-    verdict = judge(found, scores, tolerance)
+    concluded = None if found.exact else _conclusions(here, place, study)
+    verdict = judge(found, concluded)
     console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
-    console.print(f"study {study}: {here.label} against {place.label}", markup=False)
-    console.print(f"verdict: [{COLOUR[verdict]}]{verdict}[/]")
-    _show_stages(console, found)
+    said = escape(_said(verdict, found, concluded, place.label))
+    console.print(f"{study}: [{COLOUR[verdict]}]{verdict}[/]{said}")
     if stale:
         console.print(
             f"note: code or data changed since {_few(stale)} ran; the last run is compared"
         )
-    if scores:
-        _show_scores(console, scores, tolerance, source)
-    elif not found.exact:
-        console.print(f"scores: none of {place.label} are at hand (not in DVC's cache or remote)")
+    if verdict != "exact":
+        _show_stages(console, found)
+        _show_conclusions(console, concluded, place)
+        _show_scores(console, here, place, study)
     _show_environment(console, here, place, study)
-    if verdict == "diverged":
+    if verdict == "different":
         sys.exit(1)
+
+
+def _conclusions(here: finished.Place, place: finished.Place, study: str) -> Conclusions | None:
+    """How what was concluded compares; None where one side tells nothing."""
+    mine, theirs = (finished.conclusions(one, study) for one in (here, place))
+    return compare_conclusions(mine, theirs) if mine and theirs else None
+
+
+def _said(verdict: Verdict, found: Stages, concluded: Conclusions | None, label: str) -> str:
+    """The rest of the first line."""
+    if verdict == "exact":
+        return f": all {len(found.equal)} stages have the bytes of {label}"
+    if found.only_here or found.only_there:
+        return f" from {label}: not the same runs"
+    if concluded is None:
+        return f" from {label}: other bytes, and it tells no conclusions to compare"
+    name, here, there, _ = concluded.moved[0]
+    largest = f"largest move {abs(here - there):.2f} points ({'/'.join(name)})"
+    if verdict == "same conclusions":
+        means = f"all {len(concluded.moved)} means within the intervals"
+        return f" as {label}: {means}, {largest}; {concluded.answers} effects alike"
+    reasons = (
+        ("mean", "outside of the interval", concluded.beyond),
+        ("effect", "answered otherwise", concluded.turned),
+        ("setting", "in one of them only", concluded.unlike),
+    )
+    told = [f"{_count(len(names), word)} {how}" for word, how, names in reasons if names]
+    return f" from {label}: {'; '.join(told)}; {largest}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def check_finished(study: str, locked: dict[str, Any]) -> list[str]:
@@ -105,20 +138,6 @@ def check_finished(study: str, locked: dict[str, Any]) -> list[str]:
     return stale
 
 
-def _scores(
-    here: finished.Place, place: finished.Place, study: str
-) -> tuple[Differences | None, str]:
-    """Differences of score rows, or where these are not at hand of the committed means."""
-    for read, source in (
-        (finished.scores, "score rows"),
-        (finished.metrics, "committed means"),
-    ):
-        mine, theirs = read(here, study), read(place, study)
-        if mine and theirs:
-            return compare_scores(mine, theirs), source
-    return None, ""
-
-
 def _few(names: list[str]) -> str:
     """The first few, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
@@ -127,10 +146,6 @@ def _few(names: list[str]) -> str:
 
 def _show_stages(console: Console, found: Stages) -> None:
     """How many stages of each word are equal; where the studies part."""
-    outs = len(found.equal)
-    if found.exact:
-        console.print(f"all {outs} stages have outputs of equal bytes")
-        return
     table = Table("stage", "equal", "differ", "only here", "only there", box=None, padding=(0, 2))
     lists = (found.equal, found.differing, found.only_here, found.only_there)
     for word in flow.WORDS:
@@ -162,26 +177,50 @@ def _show_cause(console: Console, cause: Cause) -> None:
         console.print("  code    equal: so the machine, a version or a setting decides; see below")
 
 
-def _show_scores(console: Console, scores: Differences, tolerance: float, source: str) -> None:
-    """The largest differences."""
-    beyond = scores.beyond(tolerance)
+def _show_conclusions(
+    console: Console, concluded: Conclusions | None, place: finished.Place
+) -> None:
+    """The means that moved most, what they may move, and the effects that turned."""
+    if concluded is None:
+        console.print(f"conclusions: none of {place.label} are at hand", markup=False)
+        return
+    beyond = len(concluded.beyond)
     console.print(
-        f"{source}: {scores.compared} compared, {len(scores.changed)} differ, "
-        f"{beyond} by more than {tolerance:g} points"
+        f"zero-shot means: {len(concluded.moved)} compared, {beyond} outside of the joint interval"
+        f"; effects: {concluded.answers} compared, {len(concluded.turned)} answered otherwise"
     )
+    for what, names in (("effect", concluded.turned), ("on one side only", concluded.unlike)):
+        if names:
+            listed = _few(["/".join(name) for name in names])
+            console.print(f"  {what}: {listed}", markup=False)
+    table = Table("target", "setting", box=None, padding=(0, 1))
+    for head in ("here", "there", "difference", "allowed"):
+        table.add_column(head, justify="right")
+    for name, mine, other, most in concluded.moved[:SHOWN]:
+        style = "red" if abs(mine - other) > most else ""
+        numbers = f"{mine:.2f}", f"{other:.2f}", f"{mine - other:+.2f}", f"{most:.2f}"
+        table.add_row(*name, *numbers, style=style)
+    console.print(table)
+
+
+def _show_scores(console: Console, here: finished.Place, place: finished.Place, study: str) -> None:
+    """The largest differences of single scores, where the rows of both are at hand."""
+    mine, theirs = (finished.scores(one, study) for one in (here, place))
+    if not mine or not theirs:
+        console.print(f"score rows of {place.label} are not at hand (not in DVC's cache or remote)")
+        return
+    scores = compare_scores(mine, theirs)
+    console.print(f"score rows: {scores.compared} compared, {len(scores.changed)} differ")
     if scores.unlike:
         unlike = _few(["/".join(name) for name in scores.unlike])
         console.print(f"  on one side only, or of other examples: {unlike}", markup=False)
     if not scores.changed:
         return
-    heads = ("run", "target", "language", "metric") if source == "score rows" else ("mean",)
-    table = Table(*heads, box=None, padding=(0, 1))
+    table = Table("run", "target", "language", "metric", box=None, padding=(0, 1))
     for name in ("here", "there", "difference"):
         table.add_column(name, justify="right")
-    for names, mine, other in scores.changed[:SHOWN]:
-        delta = mine - other
-        style = "red" if abs(delta) > tolerance else ""
-        table.add_row(*names, f"{mine:.4f}", f"{other:.4f}", f"{delta:+.2g}", style=style)
+    for names, one, other in scores.changed[:SHOWN]:
+        table.add_row(*names, f"{one:.4f}", f"{other:.4f}", f"{one - other:+.2g}")
     console.print(table)
 
 
