@@ -3,7 +3,8 @@
     pip download --no-deps --dest wheels torch==2.13.0   # the CPU build, from PyTorch's CPU index
     python docker/lock.py wheels                         # [--upgrade]; needs pip-tools
 
-Run it from the project root with Python 3.11 on linux x86_64, which is what the locks are for.
+Run it from the project root with Python 3.11 on linux x86_64. The locks are for 3.11 to 3.13: they
+have the hashes of all files of a version, and a backport does no harm where it is not needed.
 Versions already in requirements.lock stay, unless pyproject.toml changed them or with --upgrade.
 
 torch is published twice under one version: a CPU build, and a CUDA build that wants NVIDIA's
@@ -23,6 +24,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+PYTHONS = ("3.11", "3.12", "3.13")
 LOCK = Path("requirements.lock")
 CPU, CUDA = Path("docker/torch-cpu.lock"), Path("docker/torch-cuda.lock")
 COMPILE = [
@@ -38,9 +40,10 @@ COMPILE = [
 ]
 HEAD = """\
 # {what}, with hashes.
-# For Python 3.11 on linux x86_64. Made by docker/lock.py; used by `make install` and by the image:
+# For {pythons} on linux x86_64. Made by docker/lock.py; used by `make install` and by the image:
 #     pip install --require-hashes --no-deps -r docker/torch-{build}.lock -r requirements.lock
 """
+EVERY = "Python 3.11 to 3.13"
 ALL = "All that pyproject.toml and its [dev] bring along, but for torch"
 
 
@@ -75,19 +78,19 @@ def cuda_pins(version: str) -> dict[str, str]:
     if CUDA.exists() and f"\ntorch=={version} " in CUDA.read_text():
         texts = re.findall(r"^[\w.-]+==.*\n(?:    .*\n)+", CUDA.read_text(), flags=re.M)
         return {text.partition("==")[0]: text for text in texts}
-    packages = resolved(f"torch==={version}")  # === leaves the build +cpu out
-    return {
-        package["metadata"]["name"].lower(): pin(
-            package["metadata"]["name"].lower(), package["metadata"]["version"], digest(package)
-        )
-        for package in packages
-    }
+    found: dict[tuple[str, str], set[str]] = {}
+    for python in PYTHONS:
+        for package in resolved(f"torch==={version}", python):  # === leaves the build +cpu out
+            named = package["metadata"]["name"].lower(), package["metadata"]["version"]
+            found.setdefault(named, set()).add(digest(package))
+    return {name: pin(name, own, *sorted(hashes)) for (name, own), hashes in found.items()}
 
 
-def resolved(requirement: str) -> list[dict[str, Any]]:
-    """What pip would install for a requirement here, with the files' hashes."""
+def resolved(requirement: str, python: str) -> list[dict[str, Any]]:
+    """What pip would install for a requirement under a Python, with the files' hashes."""
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--report=-"]
-    command += ["--ignore-installed", requirement]
+    command += ["--ignore-installed", "--only-binary=:all:", f"--python-version={python}"]
+    command += ["--target=unused", requirement]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     packages: list[dict[str, Any]] = json.loads(done.stdout)["install"]
     return packages
@@ -98,18 +101,20 @@ def write(text: str, version: str, cpu_sha256: str, cuda: dict[str, str]) -> Non
     text, count = re.subn(r"^torch==.*\n(?:    .*\n)+", "", text, flags=re.M)
     if count != 1:
         sys.exit(f"expected one torch in the compiled lock, found {count}")
-    LOCK.write_text(HEAD.format(what=ALL, build="<cpu or cuda>") + text)
+    LOCK.write_text(HEAD.format(what=ALL, build="<cpu or cuda>", pythons=EVERY) + text)
     cpu = pin("torch", f"{version}+cpu", cpu_sha256)
-    CPU.write_text(HEAD.format(what="torch's CPU build", build="cpu") + cpu)
+    CPU.write_text(HEAD.format(what="torch's CPU build", build="cpu", pythons="Python 3.11") + cpu)
     known = {name.lower() for name in re.findall(r"^([\w.-]+)==", text, flags=re.M)}
     pins = [cuda[name] for name in sorted(cuda) if name.replace("_", "-") not in known]
     what = "torch's CUDA build and what only it needs"
-    CUDA.write_text(HEAD.format(what=what, build="cuda") + "".join(pins))
+    CUDA.write_text(HEAD.format(what=what, build="cuda", pythons=EVERY) + "".join(pins))
 
 
-def pin(name: str, version: str, sha256: str) -> str:
+def pin(name: str, version: str, *hashes: str) -> str:
     """One package of a lock."""
-    return f"{name}=={version} \\\n    --hash=sha256:{sha256}\n"
+    return (
+        " \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{one}" for one in hashes)]) + "\n"
+    )
 
 
 def digest(package: dict[str, Any]) -> str:
