@@ -120,7 +120,7 @@ class Repro:
             self.process = subprocess.Popen(
                 ["dvc", "repro"],
                 cwd=folder,
-                env=environment(**site, **more),
+                env=environment(**(site | more)),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

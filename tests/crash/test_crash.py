@@ -142,8 +142,11 @@ def test_a_full_disk_stops_with_a_message_and_room_makes_it_whole(
     used = subprocess.run(["du", "-sk", str(place)], capture_output=True, text=True, check=True)
     size = int(used.stdout.split()[0]) + FIRST_ROOM
     grow(place, size)
+    # Where there is room: the log, and DVC's notes, as DVC tries for ever to write these (diskcache
+    # takes SQLite's "disk is full" for a lock that will be given up).
+    elsewhere = {"DVC_SITE_CACHE_DIR": str(tmp_path / "site-cache")}
     for _ in range(10):
-        repro = projects.Repro(folder, tmp_path / "repro.log")  # where there is room for it
+        repro = projects.Repro(folder, tmp_path / "repro.log", **elsewhere)
         repro.process.wait(300)
         if repro.process.returncode == 0:
             break

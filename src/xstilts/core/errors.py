@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,8 @@ REASONS = {**FULL, errno.EACCES: DENIED, errno.EPERM: DENIED}
 # What libraries say that pass on no errno: safetensors, arrow, torch.
 NUMBER = re.compile(r"\b(?:os error|errno) (\d+)", re.I)
 DRAFT = re.compile(r"\.(.+?)(?:\.[^.]*-\d+|\.old)?\.tmp")  # what a file is called in the making
-WORDS = re.compile(
-    r"no space left on device|PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+", re.I
-)
+WORDS = re.compile(r"no space left on device|PytorchStreamWriter failed writing", re.I)
+NO_ROOM = 1 << 20  # bytes: what a disk may have left where a write has just failed for want of room
 
 
 class UserError(Exception):
@@ -48,10 +48,20 @@ def disk(place: Path) -> Iterator[None]:
     except Exception as error:
         number, name = _found(error)
         if number not in REASONS:
-            raise
+            # torch's writer hides the cause behind words that change ("unexpected pos 4544 vs
+            # 4436", "iostream error"), so the disk itself is asked.
+            if not (isinstance(error, (OSError, RuntimeError)) and _full(place)):
+                raise
+            number = errno.ENOSPC
         wrong, mend = REASONS[number]
         named = "/".join(DRAFT.sub(r"\1", part) for part in Path(name or place).parts)
         raise UserError(f"{named.replace('//', '/')}: {wrong}. Mend: {mend}") from error
+
+
+def _full(place: Path) -> bool:
+    """Whether the disk of a place, or the one of the working directory, has no room left."""
+    existing = next(folder for folder in (place, *place.absolute().parents) if folder.exists())
+    return any(shutil.disk_usage(folder).free < NO_ROOM for folder in (existing, Path()))
 
 
 def _found(error: BaseException | None) -> tuple[int, str | None]:
