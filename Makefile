@@ -38,7 +38,7 @@ demo: install ## Run the demo study, about 6 minutes on 2 cores; it must come ou
 
 mirror: install ## Run the study on real rows, from the mirror at XSTILTS_MIRROR
 	xstilts study use mirror
-	dvc repro
+	xstilts repro --jobs 2
 	@xstilts scores
 	@xstilts where
 

@@ -12,7 +12,7 @@ benchmarks kinds sources
 report rows study training
 commands evaluation
 stages
-pipeline
+pipeline warm
 cli
 """
 LEVEL = {name: number for number, line in enumerate(ORDER.split("\n")) for name in line.split()}

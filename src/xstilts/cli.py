@@ -123,9 +123,10 @@ def repro(
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at a time.")] = 1,
 ) -> None:
     """Run what `dvc repro` would run, several stages at a time, and record it in dvc.lock."""
+    from xstilts.commands.forked import Forks
     from xstilts.commands.repro import show_repro
 
-    show_repro(jobs)
+    show_repro(jobs, Forks(main, "xstilts.warm"))
 
 
 @app.command()

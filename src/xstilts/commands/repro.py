@@ -1,23 +1,22 @@
 """`xstilts repro --jobs N`: what `dvc repro` does, several stages at a time; `make demo` runs it.
 
 DVC says which stages have changed; those that wait for no other one run side by side, each as the
-command that dvc.yaml names, in a process of its own. When they are done DVC records them, and is
-asked again, so that nothing runs after an output that stayed as it was. What was done before a
-failure or an interruption is recorded; run again, or `dvc repro`, to go on.
+command that dvc.yaml names, in a process of its own (`forked`). When they are done DVC records them
+and is asked again, so that nothing runs after an output that stayed as it was. What was done before
+a failure or an interruption is recorded; run again, or `dvc repro`, to go on.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import FrameType
 
@@ -32,6 +31,7 @@ from rich.progress import (
 )
 
 from xstilts.commands import graph
+from xstilts.commands.forked import Forks
 from xstilts.core import design, flow, paths
 from xstilts.core.errors import UserError
 from xstilts.core.machine import load_machine
@@ -45,10 +45,11 @@ SHOWN = 20  # lines of a stage that failed
 class Jobs:
     """The stages that run now; after `stop` no other one is begun."""
 
+    forks: Forks
     console: Console
     bar: Progress
     environment: dict[str, str] = field(default_factory=dict)  # of each stage
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    running: dict[str, ForkServerProcess] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     stopped: int = 0  # the signal that ended them
 
@@ -58,17 +59,16 @@ class Jobs:
             return False
         log, began = log_file(name), time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as out:
-            self.running[name] = process = subprocess.Popen(
-                shlex.split(command), stdout=out, stderr=subprocess.STDOUT, env=self.environment
-            )
+        log.write_bytes(b"")
+        process = self.forks.start(command, log, self.environment)
+        self.running[name] = process
         row = self.bar.add_task(name, total=None)
-        while process.poll() is None:
+        while process.exitcode is None:
             self._look(row, log)
-            time.sleep(0.05)
+            process.join(0.05)
         del self.running[name]
         self.bar.remove_task(row)
-        if process.returncode:
+        if process.exitcode:
             self.failed.append(name)
             return False
         self.console.print(f"{name}: {time.monotonic() - began:.0f} s", highlight=False)
@@ -86,7 +86,8 @@ class Jobs:
         """End all stages as this process was ended."""
         self.stopped = number
         for process in list(self.running.values()):
-            process.send_signal(number)
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.kill(process.pid or 0, number)
 
 
 def log_file(name: str) -> Path:
@@ -94,8 +95,11 @@ def log_file(name: str) -> Path:
     return LOGS / f"{name.replace('/', '-')}.log"
 
 
-def show_repro(jobs: int) -> None:
+def show_repro(jobs: int, forks: Forks) -> None:
     """Run all that has changed of the study in use, `jobs` stages at a time.
+
+    Args:
+        forks: where the stages' processes come from.
 
     Raises:
         UserError: a stage failed (its last lines are shown), or DVC cannot read the project.
@@ -110,7 +114,7 @@ def show_repro(jobs: int) -> None:
     )
     done = 0
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        at_once = Jobs(console, bar)
+        at_once = Jobs(forks, console, bar)
         with _ended_together(at_once), ThreadPoolExecutor(jobs) as pool:
             for ready in graph.rounds(loaded):
                 at_once.environment = _environment(jobs, ready)
