@@ -1,0 +1,52 @@
+"""Hashes of what each stage of a small study makes: `python study_bits.py THREADS`.
+
+All nine stages, with dropout, in this process. Equal lines are equal bits; bench/other_cpu.py runs
+it on emulated CPUs.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+if __name__ == "__main__":
+    from xstilts.core import determinism
+    from xstilts.core.machine import Machine
+
+    determinism.prepare(Machine(threads=int(sys.argv[1])))
+
+import conftest
+import projects
+
+from xstilts import pipeline
+from xstilts.core import design
+from xstilts.records import code
+
+
+def made(folder: Path) -> str:
+    """A hash of all files of a folder and their names."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(str(path.relative_to(folder)).encode())
+        found.update(hashlib.sha256(path.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def main() -> None:
+    """Print a line a stage, as soon as it is done."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "project"
+        projects.make(folder, conftest.small_study(), f"threads: {sys.argv[1]}\n")
+        os.chdir(folder)
+        loaded = design.load()
+        code.write()
+        for word in projects.WORDS:
+            for key in projects.keys(loaded, word):
+                projects.run_stage(loaded, word, key)
+                print(f"{word}@{key} {made(pipeline.output(loaded, word, key))}", flush=True)
+        os.chdir("/")
+
+
+if __name__ == "__main__":
+    main()
