@@ -17,7 +17,7 @@ Row = dict[str, Any]
 Draw = Callable[[random.Random, str, int], int]  # (rng, split, row's number) -> its noun
 Make = Callable[[Language, int, int], Row]  # (language, noun, verb) -> columns
 CORE_SHARE = 0.4  # of the sentences that teach classes, so many are about a noun of the core
-TAGS = ("O", "B-0", "B-1", "B-2", "B-3")  # a verb's tag, and that of each class of nouns
+TAGS = ("O", "B-0", "B-1", "B-2", "B-3")  # of no class, and of each
 
 
 def any_noun(rng: random.Random, split: str, number: int) -> int:
@@ -45,9 +45,9 @@ def new_class_row(language: Language, noun: int, verb: int) -> Row:
 
 
 def tag_row(language: Language, noun: int, verb: int) -> Row:
-    """The words of "noun verb" and their tags, numbers into `TAGS`."""
+    """The words of "noun verb" and their tags, numbers into `TAGS`: the verb agrees."""
     tokens = [language.nouns[noun], language.verbs[verb]]
-    return {"tokens": tokens, "tags": [1 + noun % CLASSES, 0]}
+    return {"tokens": tokens, "tags": [1 + noun % CLASSES] * 2}
 
 
 def new_tag_row(language: Language, noun: int, verb: int) -> Row:
