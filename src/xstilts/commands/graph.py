@@ -175,7 +175,8 @@ def _repo() -> Any:
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # what is wrong is told in our line
+    for library in ("dvc", "dvc_data", "dvc_objects"):  # their bars would break ours,
+        logging.getLogger(library).setLevel(logging.CRITICAL)  # and what is wrong our line tells
     try:
         return Repo()
     except DvcException as error:
