@@ -54,15 +54,8 @@ def pending(loaded: Params) -> set[str]:
     """
     if not ever_run(loaded.study):  # DVC would look at each of them
         return every_stage(loaded)
-    import networkx
-
     with _repo() as repo:
-        waiting = set(_status(repo))
-        graph = repo.index.graph  # from a stage to those that it reads from
-        for stage in reversed(list(networkx.topological_sort(graph))):
-            if waiting & {_name(one.addressing) for one in graph.successors(stage)}:
-                waiting.add(_name(stage.addressing))
-        return waiting
+        return {_name(stage.addressing) for stage, _ in _reached(repo, set(_status(repo)))}
 
 
 def rounds(loaded: Params) -> Iterator[dict[str, str]]:
@@ -88,20 +81,22 @@ def rounds(loaded: Params) -> Iterator[dict[str, str]]:
 
 def _ready(loaded: Params) -> dict[str, str]:
     """Changed stages that read nothing which a changed stage makes -> their commands."""
-    import networkx
-
     with _repo() as repo:
         changed = set(_status(repo)) if ever_run(loaded.study) else every_stage(loaded)
-        graph, ready = repo.index.graph, dict[str, str]()
-        waiting = set[str]()
-        for stage in reversed(list(networkx.topological_sort(graph))):
-            name = _name(stage.addressing)
-            if waiting & {_name(one.addressing) for one in graph.successors(stage)}:
-                waiting.add(name)
-            elif name in changed:
-                waiting.add(name)
-                ready[name] = str(stage.cmd)
-        return ready
+        found = _reached(repo, changed)
+        return {_name(stage.addressing): str(stage.cmd) for stage, waits in found if not waits}
+
+
+def _reached(repo: Any, changed: set[str]) -> Iterator[tuple[Any, bool]]:
+    """Changed stages and all that follow them, in order, with whether each waits for another."""
+    import networkx
+
+    graph, reached = repo.index.graph, set[str]()  # edges go to the stages that one reads from
+    for stage in reversed(list(networkx.topological_sort(graph))):
+        waits = any(_name(one.addressing) in reached for one in graph.successors(stage))
+        if waits or _name(stage.addressing) in changed:
+            reached.add(_name(stage.addressing))
+            yield stage, waits
 
 
 def record(names: Sequence[str]) -> None:
