@@ -75,6 +75,14 @@ SIGNS: dict[str, Callable[[Path], bool]] = {
 }
 
 
+def _seen(what: str, folder: Path) -> bool:
+    """Whether the moment has come."""
+    try:
+        return what not in SIGNS or SIGNS[what](folder)
+    except FileNotFoundError:  # a folder went while it was being looked through
+        return False
+
+
 def strike(folder: Path, moment: Moment, number: int) -> Kill:
     """Run the study until the moment, then send the signal to its whole process group."""
     began = time.monotonic()
@@ -84,10 +92,9 @@ def strike(folder: Path, moment: Moment, number: int) -> Kill:
         word = repro.stage().partition("@")[0]
         reached = word in WORDS and WORDS.index(word) >= WORDS.index(moment.stage)
         entered = entered or (time.monotonic() if reached else 0.0)
-        if entered and time.monotonic() - entered >= moment.delay:
-            sign = SIGNS.get(moment.what)
-            if sign is None or sign(folder) or word != moment.stage:
-                break
+        due = entered and time.monotonic() - entered >= moment.delay
+        if due and (_seen(moment.what, folder) or word != moment.stage):
+            break
         time.sleep(POLL)
     stage = repro.stage() if repro.running() else ""
     if repro.running():
