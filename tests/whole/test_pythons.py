@@ -16,7 +16,7 @@ from typing import Any
 import projects
 import pytest
 import yaml
-from projects import ROOT, run
+from projects import ROOT, run, stages_run
 
 pytestmark = pytest.mark.pythons
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -65,6 +65,7 @@ def test_the_small_study_has_the_same_lock(
     path = {"PATH": f"{environment(version, python)}:{os.environ['PATH']}"}
     folder = projects.make(tmp_path / "project", new_study())
     run(folder, "xstilts", "study", "use", "small", **path)
-    run(folder, "dvc", "repro", **path)
+    run(folder, "xstilts", "repro", "--jobs", "2", **path)
+    assert not stages_run(run(folder, "dvc", "repro", **path))
     locks = [yaml.safe_load((one / "dvc.lock").read_text()) for one in (folder, known)]
     assert locks[0] == locks[1]
