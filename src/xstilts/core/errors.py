@@ -23,7 +23,9 @@ REASONS = {**FULL, errno.EACCES: DENIED, errno.EPERM: DENIED}
 # What libraries say that pass on no errno: safetensors, arrow, torch.
 NUMBER = re.compile(r"\b(?:os error|errno) (\d+)", re.I)
 DRAFT = re.compile(r"\.(.+?)(?:\.[^.]*-\d+|\.old)?\.tmp")  # what a file is called in the making
-WORDS = re.compile(r"no space left on device|PytorchStreamWriter failed writing", re.I)
+WORDS = re.compile(
+    r"no space left on device|PytorchStreamWriter failed writing|unexpected pos \d+ vs \d+", re.I
+)
 NO_ROOM = 1 << 20  # bytes: what a disk may have left where a write has just failed for want of room
 
 
@@ -48,8 +50,8 @@ def disk(place: Path) -> Iterator[None]:
     except Exception as error:
         number, name = _found(error)
         if number not in REASONS:
-            # torch's writer hides the cause behind words that change ("unexpected pos 4544 vs
-            # 4436", "iostream error"), so the disk itself is asked.
+            # torch's writer has more words for it, which name no cause ("iostream error"), so the
+            # disk itself is asked, too.
             if not (isinstance(error, (OSError, RuntimeError)) and _full(place)):
                 raise
             number = errno.ENOSPC
