@@ -31,6 +31,7 @@ class Forks:
 
     def start(self, command: str, log: Path, environment: dict[str, str]) -> ForkServerProcess:
         """Begin `xstilts <word> <key>`, its output to a log."""
+        log.write_bytes(b"")
         arguments = self._main, command, log, environment
         process = self._context.Process(target=_run, args=arguments)
         process.start()
@@ -39,7 +40,7 @@ class Forks:
 
 def _run(main: Main, command: str, log: Path, environment: dict[str, str]) -> None:
     """In the fork: become the command."""
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    out = os.open(log, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(out, stream)
     os.environ.clear()

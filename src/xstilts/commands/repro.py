@@ -59,7 +59,6 @@ class Jobs:
             return False
         log, began = log_file(name), time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_bytes(b"")
         process = self.forks.start(command, log, self.environment)
         self.running[name] = process
         row = self.bar.add_task(name, total=None)
