@@ -17,7 +17,7 @@ if __name__ == "__main__":
     from xstilts.core.machine import Machine
 
     determinism.prepare(Machine(threads=int(sys.argv[1])))
-    sys.modules["mlflow"] = None  # type: ignore[assignment]  # DeepSpeed's wish: a minute, emulated
+    sys.modules["mlflow"] = None  # type: ignore[assignment]  # only DeepSpeed asks for it
 
 import numpy as np
 import torch
