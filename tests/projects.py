@@ -46,13 +46,17 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"GIT_CONFIG_GLOBAL": os.devnull, "PYTHONUNBUFFERED": "1"} | more
 
 
+def inside(folder: Path, **more: str) -> dict[str, str]:
+    """`environment` for a project, whose DVC keeps its notes in the project."""
+    return environment(**({"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")} | more))
+
+
 def run(folder: Path, *command: str, **more: str) -> str:
     """Run a command in a project; what it printed, or a failure that shows it."""
-    site = {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")}
     done = subprocess.run(
         command,
         cwd=folder,
-        env=environment(**site, **more),
+        env=inside(folder, **more),
         capture_output=True,
         text=True,
         check=False,
@@ -115,12 +119,11 @@ class Repro:
 
     def __init__(self, folder: Path, log: Path | None = None, **more: str) -> None:
         self.log = log or folder / ".repro.log"
-        site = {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")}
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 ["dvc", "repro"],
                 cwd=folder,
-                env=environment(**(site | more)),
+                env=inside(folder, **more),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

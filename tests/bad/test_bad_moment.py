@@ -130,10 +130,9 @@ def test_a_second_repro_is_refused_by_dvc_and_the_first_goes_on(
     flow = (folder / "dvc.yaml").read_text()
     slow = flow.replace("cmd: xstilts fetch", "cmd: sleep 5 && xstilts fetch")
     (folder / "dvc.yaml").write_text(slow)
-    site = {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")}
     command = ["dvc", "repro", "fetch"]
     first = subprocess.Popen(
-        command, cwd=folder, env=projects.environment(**site), stdout=subprocess.DEVNULL
+        command, cwd=folder, env=projects.inside(folder), stdout=subprocess.DEVNULL
     )
     rwlock = folder / ".dvc/tmp/rwlock"
     while first.poll() is None and not (rwlock.exists() and str(first.pid) in rwlock.read_text()):
@@ -141,7 +140,7 @@ def test_a_second_repro_is_refused_by_dvc_and_the_first_goes_on(
     second = subprocess.run(
         ["dvc", "repro"],
         cwd=folder,
-        env=projects.environment(**site),
+        env=projects.inside(folder),
         capture_output=True,
         text=True,
     )

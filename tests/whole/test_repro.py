@@ -26,11 +26,10 @@ def entries(folder: Path) -> dict[str, Any]:
 
 def start(folder: Path, *command: str) -> subprocess.Popen[str]:
     """A command of a project, not waited for."""
-    site = {"DVC_SITE_CACHE_DIR": str(folder / ".dvc/site-cache")}
     return subprocess.Popen(
         command,
         cwd=folder,
-        env=projects.environment(**site),
+        env=projects.inside(folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
