@@ -1,7 +1,7 @@
 """Whether another make of CPU, or another number of threads, gives the same bytes.
 
     python bench/other_cpu.py Haswell Skylake-Client EPYC      all stages of a small study
-    python bench/other_cpu.py --short Haswell EPYC             about ten minutes, most of it imports
+    python bench/other_cpu.py --short Haswell EPYC             three minutes
 
 Needs qemu-x86_64 (qemu-user). The study is the small one of the tests, all nine stages in one
 process (tests/study_bits.py); the short form is a few updates under every kind of head

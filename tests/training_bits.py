@@ -1,8 +1,10 @@
 """Hashes of a few updates under every kind of head: `python training_bits.py THREADS`.
 
 All that a training does on the CPU is in it: dropout, clipping, accumulation, adapters, attention
-over layers, a mix, embeddings, gradients of each architecture. Equal lines are equal bits.
-bench/other_cpu.py runs it on emulated CPUs, a test with other threads and under MKL's own log.
+over layers, a mix, embeddings, gradients of each architecture, products that are cut into blocks.
+Equal lines are equal bits. bench/other_cpu.py runs it on emulated CPUs, which multiply about ten
+million times a second: hence the small shapes. A test runs it with other threads, and under MKL's
+own log.
 """
 
 import hashlib
@@ -33,13 +35,14 @@ from xstilts.training import loop
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.predict import predict
 
-HIDDEN = 64  # so that products are large enough to be cut into blocks
+HIDDEN = 64
 SHAPE = Architecture(
-    vocabulary=40, layers=2, hidden=HIDDEN, heads=2, feed_forward=256, max_positions=50
+    vocabulary=40, layers=2, hidden=HIDDEN, heads=2, feed_forward=128, max_positions=50
 )
 BUDGET = Training(
-    steps=2, batch=16, learning_rate=0.01, dropout=0.1, max_length=48, negatives=4, clip=0.5
+    steps=2, batch=4, learning_rate=0.01, dropout=0.1, max_length=48, negatives=2, clip=0.5
 )
+MICRO = 2  # so that each update accumulates the gradients of two micro-batches
 KINDS = ("classification", "multiple_choice", "span", "tagging", "ranking", "mlm")
 
 
@@ -99,9 +102,26 @@ def encoder_hash(name: str) -> str:
     return hashed(*(one.grad for one in encoder.parameters() if one.grad is not None))
 
 
+def products_hash() -> str:
+    """Of products large enough to be cut, by rows, columns and matrices, and their gradients."""
+    torch.manual_seed(0)
+    made = []
+    for left, right in (
+        ((900, 100), (100, 95)),
+        ((95, 100), (100, 900)),
+        ((3, 170, 98), (3, 98, 170)),
+    ):
+        factors = [torch.randn(shape, requires_grad=True) for shape in (left, right)]
+        product = factors[0] @ factors[1]
+        product.sin().sum().backward()
+        made += [product.detach(), *(one.grad for one in factors)]
+    return hashed(*made)
+
+
 def main(machine: Machine) -> None:
-    """Print a line for each training, embedding and architecture."""
+    """Print a line for the products and each training, embedding and architecture."""
     setup = Setup(Words(), machine, Workers.start(machine), QUIET)
+    print("products", products_hash(), flush=True)
     for name in (*KINDS, "mix", "adapter"):
         mixing = Mixing(cap=16, temperature=2.0) if name == "mix" else None
         spec = loop.TrainingSpec(name, BUDGET, 1, mixing=mixing)
@@ -118,4 +138,4 @@ def main(machine: Machine) -> None:
 
 
 if __name__ == "__main__":
-    main(Machine(threads=int(sys.argv[1]), micro_batch=8))
+    main(Machine(threads=int(sys.argv[1]), micro_batch=MICRO))
