@@ -11,7 +11,8 @@ from xstilts.core import paths
 from xstilts.core.strict import Strict, load_yaml, parse
 
 # Tokens of a forward pass. A GPU waits for its orders where they are few: 32 windows of 384 tokens,
-# which XLM-R Large trains on in 19 GB, take 40 % of the time of four times eight (bench/README.md).
+# which XLM-R Large trains on in 19 GB, take a third of the time of four times eight
+# (bench/README.md).
 MICRO_TOKENS = {"cpu": 4096, "cuda": 12_288}
 VARIABLES = {"processes": "XSTILTS_PROCESSES", "threads": "XSTILTS_THREADS"}
 

@@ -192,11 +192,11 @@ def _config(
             "reduce_bucket_size": bucket,
             "allgather_bucket_size": bucket,
             # One worker sends its gradients to nobody: to gather them in one buffer first, weight
-            # by weight, would take two fifths of an update of 32 sentences on a GPU.
+            # by weight, keeps a GPU waiting.
             "contiguous_gradients": workers.size > 1,
         },
-        # To look for infinity at every gradient takes a fifth of an update of XLM-R Large on a GPU;
-        # the loop looks at the loss, and at the last weights.
+        # To look for infinity at every gradient keeps a GPU waiting; the loop looks at the loss,
+        # and at the last weights.
         "bf16": {"enabled": half, "check_grad_overflow": False},
         "optimizer": {
             "type": "AdamW",
