@@ -77,6 +77,11 @@ def write_study(study: dict[str, Any], folder: Path = Path()) -> None:
     path.write_text(yaml.safe_dump(study, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
+def pytest_configure() -> None:
+    """Tests compare with the CPU's numbers; `CUDA_VISIBLE_DEVICES=0 pytest ...` asks for a GPU."""
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

@@ -1,11 +1,13 @@
-"""Hashes of what each stage of a small study makes: `python study_bits.py THREADS`.
+"""Hashes of what each stage of a small study makes: `python study_bits.py THREADS [DEVICE]`.
 
-All nine stages, with dropout, in this process. Equal lines are equal bits; bench/other_cpu.py runs
-it on emulated CPUs.
+All nine stages, with dropout, in this process, without git, DVC and MLflow. Equal lines are equal
+bits; bench/other_cpu.py runs it on emulated CPUs, and DEVICE `cuda` on a GPU.
 """
 
+import contextlib
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,8 +21,10 @@ if __name__ == "__main__":
 
 import conftest
 import projects
+import yaml
 
 from xstilts import pipeline
+from xstilts.commands import use
 from xstilts.core import design
 from xstilts.records import code
 
@@ -38,8 +42,15 @@ def main() -> None:
     """Print a line a stage, as soon as it is done."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "project"
-        projects.make(folder, conftest.small_study(), f"threads: {sys.argv[1]}\n")
+        (folder / "studies").mkdir(parents=True)
+        (folder / "studies/small.yaml").write_text(yaml.safe_dump(conftest.small_study()))
+        for name in ("dvc.yaml", "references.yaml"):
+            shutil.copy(projects.ROOT / name, folder)
+        device = sys.argv[2] if len(sys.argv) > 2 else "auto"
+        (folder / "machine.yaml").write_text(f"threads: {sys.argv[1]}\ndevice: {device}\n")
         os.chdir(folder)
+        with contextlib.redirect_stdout(sys.stderr):
+            use.use("small")
         loaded = design.load()
         code.write()
         for word in projects.WORDS:

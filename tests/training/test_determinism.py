@@ -223,6 +223,9 @@ def test_a_state_made_under_other_settings_is_another_state(
     assert folder() == first
     assert folder(threads=2) != first
     assert folder(save_seconds=1.0) == first
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "device_name", lambda machine: "NVIDIA H200")
+        assert folder() != first
     monkeypatch.setenv("MKL_CBWR", "AVX2")
     assert folder() != first
 

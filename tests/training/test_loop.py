@@ -12,7 +12,7 @@ from training_jobs import equal, trained
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
-from xstilts.training import batches, engine, loop, schedule
+from xstilts.training import batches, engine, loop, predict, schedule
 
 MACHINE = Machine(threads=1, micro_batch=4, zero=1)
 
@@ -146,6 +146,37 @@ def test_a_loss_that_is_no_number_stops_with_a_mend(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the loss is (nan|inf).*Mend: lower the learning rate"):
         trained(tmp_path, MACHINE, learning_rate=1e30)
     assert not (tmp_path / loop.TRAINED).exists()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_weights_that_are_no_number_are_not_written(tmp_path: Path, precision: str) -> None:
+    """The loss of the last update is that of the weights before it."""
+    last = {"steps": 1, "epochs": None, "precision": precision}
+    with pytest.raises(loop.Diverged, match=r"is no number after the last update\. Mend"):
+        trained(tmp_path, MACHINE, learning_rate=1e39, **last)
+    assert not (tmp_path / loop.TRAINED).exists()
+
+
+def test_a_gpu_takes_more_tokens_at_a_time() -> None:
+    """It waits for its orders where they are few; what is asked for holds on both."""
+    settings = Training(**{**jobs.TRAINING, "batch": 32, "max_length": 384})
+    counts = [engine.accumulation(settings, Machine(), 1, 1, where) for where in ("cpu", "cuda")]
+    assert counts == [4, 1]
+    assert engine.accumulation(settings, on(micro_batch=8), 1, 1, "cuda") == 4
+
+
+def test_predictions_on_a_gpu_round_no_finer_than_the_training_did() -> None:
+    """TF32 for what bf16 trained, and only there; afterwards all is as before."""
+    rounding = torch.get_float32_matmul_precision
+    before = rounding()
+    for precision, where, wanted in (
+        ("bf16", "cuda", "high"),
+        ("fp32", "cuda", before),
+        ("bf16", "cpu", before),
+    ):
+        with predict._products(precision, torch.device(where)):
+            assert rounding() == wanted
+        assert rounding() == before
 
 
 def test_each_part_of_a_mix_has_a_curve(tmp_path: Path) -> None:

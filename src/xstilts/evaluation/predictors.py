@@ -62,7 +62,14 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
     assert target.training is not None
     kind, lengths = modules.get(target.kind), (target.training.max_length, target.training.stride)
     decode = Decoder(
-        net, kind, target.labels, setup.tokenizer, lengths, target.batch, setup.workers
+        net,
+        kind,
+        target.labels,
+        setup.tokenizer,
+        lengths,
+        target.batch,
+        setup.workers,
+        precision=target.training.precision,
     )
 
     def predict(language: str) -> Predicted:
@@ -169,8 +176,11 @@ def _encode(
     features: list[Feature], target: Target, net: nn.Module, setup: Setup
 ) -> NDArray[np.float32]:
     """Unit vectors of a dual encoder: [texts, hidden]."""
-    pad = setup.tokenizer.pad_token_id
-    found = predict.predict(net, ranking, features, pad, target.batch, setup.workers)
+    assert target.training is not None
+    pad, precision = setup.tokenizer.pad_token_id, target.training.precision
+    found = predict.predict(
+        net, ranking, features, pad, target.batch, setup.workers, precision=precision
+    )
     return np.stack(found)
 
 

@@ -5,6 +5,7 @@ A stage begins with `Setup(tokenizer, machine, Workers.start(machine), observe)`
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import tempfile
@@ -43,6 +44,12 @@ def device(machine: Machine) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
+def device_name(machine: Machine) -> str:
+    """What computes: the model of this worker's GPU, or `cpu`, all makes of which compute alike."""
+    where = device(machine)
+    return "cpu" if where.type == "cpu" else torch.cuda.get_device_name(where)
+
+
 @dataclass(frozen=True)
 class Workers:
     """The processes that train one model together."""
@@ -62,12 +69,15 @@ class Workers:
         if not torch.distributed.is_initialized():
             backend = "nccl" if where.type == "cuda" else "gloo"
             alone = str(Path(tempfile.mkdtemp(prefix="xstilts-")) / "store")
+            size = int(os.environ.get("WORLD_SIZE", "1"))
             torch.distributed.init_process_group(
                 backend,
                 init_method=f"file://{os.environ.get(MEETING, alone)}",
                 rank=rank(),
-                world_size=int(os.environ.get("WORLD_SIZE", "1")),
+                world_size=size,
             )
+            if size == 1:  # NCCL complains otherwise; of several, one that failed waits for none
+                atexit.register(torch.distributed.destroy_process_group)
         group = torch.distributed
         return Workers(group.get_rank(), group.get_world_size(), where)
 
@@ -112,10 +122,13 @@ class Setup:
     observe: Observe
 
 
-def accumulation(training: Training, machine: Machine, workers: int, unit: int = 1) -> int:
+def accumulation(
+    training: Training, machine: Machine, workers: int, unit: int = 1, where: str = "cpu"
+) -> int:
     """Micro-batches per update and worker, so that micro x accumulation x workers == batch.
 
     Args:
+        where: the type of the device.
         unit: examples that must stay together (a group of queries, for example).
 
     Raises:
@@ -129,7 +142,7 @@ def accumulation(training: Training, machine: Machine, workers: int, unit: int =
             "study's `batch` or `negatives`"
         )
     groups = share // unit
-    count = -(-groups // max(1, machine.examples(training.max_length) // unit))
+    count = -(-groups // max(1, machine.examples(training.max_length, where) // unit))
     while groups % count:
         count += 1
     return count
@@ -154,22 +167,22 @@ def initialize(
     started = deepspeed.initialize(
         model=model,
         model_parameters=_groups(model, training.weight_decay),
-        config=_config(model, training, machine, workers.size, unit),
+        config=_config(model, training, machine, workers, unit),
     )
     return started[0]
 
 
 def _config(
-    model: nn.Module, training: Training, machine: Machine, workers: int, unit: int
+    model: nn.Module, training: Training, machine: Machine, workers: Workers, unit: int
 ) -> dict[str, Any]:
     """What DeepSpeed is told: science from the training, layout from the machine."""
-    count = accumulation(training, machine, workers, unit)
+    count = accumulation(training, machine, workers.size, unit, workers.device.type)
     elements = sum(parameter.numel() for parameter in model.parameters())
     bucket = min(500_000_000, -(-elements // 1024) * 1024)  # even, as DeepSpeed aligns buckets
     half = training.precision == "bf16"
     return {
         "train_batch_size": training.batch,
-        "train_micro_batch_size_per_gpu": training.batch // (count * workers),
+        "train_micro_batch_size_per_gpu": training.batch // (count * workers.size),
         "gradient_accumulation_steps": count,
         "gradient_clipping": training.clip,
         "zero_optimization": {
@@ -178,8 +191,13 @@ def _config(
             # DeepSpeed's default, always 5e8 elements, costs a small model 2 GB at each update.
             "reduce_bucket_size": bucket,
             "allgather_bucket_size": bucket,
+            # One worker sends its gradients to nobody: to gather them in one buffer first, weight
+            # by weight, keeps a GPU waiting.
+            "contiguous_gradients": workers.size > 1,
         },
-        "bf16": {"enabled": half},
+        # To look for infinity at every gradient keeps a GPU waiting; the loop looks at the loss,
+        # and at the last weights.
+        "bf16": {"enabled": half, "check_grad_overflow": False},
         "optimizer": {
             "type": "AdamW",
             "params": {"lr": training.learning_rate, "eps": 1e-8} | ADAM,

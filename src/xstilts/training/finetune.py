@@ -205,9 +205,8 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
         kind, measure = modules.get(part.kind), metrics.METRICS[part.metric]
         rows = files.read_parquet(Path(str(part.validation))).to_pylist()[: training.evaluate_rows]
         lengths = (part.max_length, part.stride)
-        decoder = predict.Decoder(
-            model, kind, part.labels, setup.tokenizer, lengths, training.batch, alone, number
-        )
+        size, how = (training.batch, alone), (number, training.precision)
+        decoder = predict.Decoder(model, kind, part.labels, setup.tokenizer, lengths, *size, *how)
         gold = kind.references(rows, part.labels)
         return float(measure.score(decoder(rows), gold, part.language)[measure.main])
 

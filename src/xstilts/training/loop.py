@@ -250,8 +250,18 @@ def _evaluate(run: Run, engine: Any, history: History) -> bool:
 
 
 def _write_weights(run: Run, engine: Any, path: Path) -> None:
-    """The whole trained weights in float32, written by worker 0."""
+    """The whole trained weights in float32, written by worker 0.
+
+    Raises:
+        Diverged: one of them is no number, of which the loss before the last update tells nothing.
+    """
     weights = full_weights(engine)
+    lost = sorted(name for name, weight in weights.items() if not weight.isfinite().all())
+    if lost:
+        raise Diverged(
+            f"{run.spec.title}: {lost[0]} is no number after the last update. "
+            "Mend: lower the learning rate or look at the training rows"
+        )
     if run.setup.workers.rank == 0:
         with files.draft(path) as temporary:
             save_file(weights, temporary)

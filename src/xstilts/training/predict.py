@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,18 +23,19 @@ def predict(
     batch: int,
     workers: Workers,
     part: int | None = None,
+    precision: str = "fp32",
 ) -> list[Any]:
     """`kind.outputs` of every feature, in order.
 
     The longest come first, so memory runs out at once or never. `part` chooses the head of a
-    `heads.WithHeads`; other models are not told.
+    `heads.WithHeads`; other models are not told. `precision` is that of the training.
     """
     chosen = {} if part is None else {"part": part}
     order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
     mine = order[workers.rank :: workers.size]
     found: list[Any] = []
     model.eval()
-    with torch.inference_mode():
+    with torch.inference_mode(), _products(precision, workers.device):
         for start in range(0, len(mine), batch):
             some = [features[i] for i in mine[start : start + batch]]
             tensors = batches.collate(some, pad, workers.device)
@@ -41,6 +44,21 @@ def predict(
     for i, value in zip(order, workers.gather(found), strict=True):
         results[i] = value
     return results
+
+
+@contextmanager
+def _products(precision: str, where: torch.device) -> Iterator[None]:
+    """On a GPU, float32 products by TF32 where the model was trained in bf16.
+
+    TF32 keeps more digits of their factors than bf16 did; sums and all else stay float32.
+    """
+    usual = torch.get_float32_matmul_precision()
+    if precision == "bf16" and where.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(usual)
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,7 @@ class Decoder:
     batch: int
     workers: Workers
     part: int = 0  # of the model's heads
+    precision: str = "fp32"  # of its training
 
     def __call__(self, rows: list[Row]) -> list[Any]:
         """Predictions as the metric reads them, by the kind's own `predict` where it has one."""
@@ -63,6 +82,7 @@ class Decoder:
             return own
         features = self.kind.encode(rows, self.tokenizer, *self.lengths)
         pad = self.tokenizer.pad_token_id
-        outputs = predict(self.model, self.kind, features, pad, self.batch, self.workers, self.part)
+        size, how = (self.batch, self.workers), (self.part, self.precision)
+        outputs = predict(self.model, self.kind, features, pad, *size, *how)
         found: list[Any] = self.kind.decode(outputs, features, rows, self.labels)
         return found

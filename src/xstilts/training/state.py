@@ -22,7 +22,7 @@ from xstilts.core import determinism, files, paths
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.records import code
-from xstilts.training.engine import Workers
+from xstilts.training.engine import Workers, device_name
 
 HASHES = "hashes.json"
 FOLDER = "zero"
@@ -93,7 +93,8 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
     """`.state/<stage>-<hash>`: code, params, input bytes, versions, workers, all that decides bits.
 
     DeepSpeed's state belongs to one number of workers and one ZeRO stage, so those are in too;
-    it is deleted when its stage succeeds, and can be deleted at any time.
+    so is the device, as half a training on another one rounds otherwise. The folder is deleted when
+    its stage succeeds, and can be deleted at any time.
     """
     name = files.sha256_json(
         {
@@ -105,6 +106,7 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
             "zero": machine.stage,
             "micro_batch": machine.micro_batch,
             "bits": determinism.asked(machine),
+            "device": device_name(machine),
         }
     )
     return paths.STATE / f"{stage}-{name[:24]}"
