@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,34 +18,14 @@ from xstilts.records import provenance, tracking
 PARAMS = {"task": "mnli", "size": 1000, "seed": 1, "training": {"batch": 8}, "note": "x" * 7000}
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables, made once: creating them takes seconds."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-@pytest.fixture
-def project(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project root with an empty store as the working folder."""
-    for name in ("MLFLOW_TRACKING_URI", "XSTILTS_TRACKING", "RANK"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mlruns").mkdir()
-    shutil.copyfile(empty_store, tmp_path / "mlruns/mlflow.db")
-    return tmp_path
-
-
 def runs(root: Path) -> list[Any]:
-    """All runs of the study in the project's store, latest first."""
+    """All runs of stages of the study in the project's store, latest first."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{root}/mlruns/mlflow.db")
     experiment = client.get_experiment_by_name("demo")
-    return list(client.search_runs([experiment.experiment_id])) if experiment else []
+    found = client.search_runs([experiment.experiment_id]) if experiment else []
+    return [run for run in found if run.data.tags["stage"] != "setting"]
 
 
 def finished_stage(root: Path, key: str = "mnli-en-1000-s1") -> tuple[dict[str, Any], Path]:

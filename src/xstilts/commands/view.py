@@ -13,6 +13,7 @@ from rich.console import Console
 from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.records import tracking
+from xstilts.records.tracking_view import SETTING
 
 
 def show_places() -> None:
@@ -26,7 +27,7 @@ def show_places() -> None:
 
 
 def serve(port: int) -> None:
-    """Replace this process by an MLflow server on loopback, after printing the address to open.
+    """Replace this process by an MLflow server on loopback, after printing the addresses to open.
 
     Raises:
         UserError: the port is taken.
@@ -34,8 +35,11 @@ def serve(port: int) -> None:
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             raise UserError(f"port {port} is in use. Mend: `xstilts ui --port {port + 1}`")
-    address = tracking.link(design.in_use().study, f"http://127.0.0.1:{port}")
-    Console(soft_wrap=True, highlight=False).print(f"open  {address}\nstop  Ctrl-C")
+    study, server = design.in_use().study, f"http://127.0.0.1:{port}"
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(f"means and SD over seeds  {tracking.link(study, SETTING, server)}")
+    console.print(f"runs, by their setting   {tracking.link(study, 'transfer', server)}")
+    console.print("stop                     Ctrl-C")
     program = shutil.which("mlflow", path=str(Path(sys.executable).parent)) or "mlflow"
     # Job workers serve features that this project does not use.
     quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}

@@ -1,4 +1,4 @@
-"""The window on a study: one MLflow run per stage run. The only importer of mlflow.
+"""The window on a study: one MLflow run per stage run, and one per setting over its seeds.
 
     with tracking.track("transfer", key, study, params) as tracker:
         record = stage.run(params, key, Observe(log=tracker.log))
@@ -10,37 +10,31 @@ Files are the truth: a failing store is told once and stops nothing; `sync` rebu
 
 from __future__ import annotations
 
-import logging
 import os
-import re
-import shutil
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.core import paths
+from xstilts.core import files, paths
 from xstilts.core.errors import UserError
-from xstilts.records import provenance, tracking_view
+from xstilts.records import (
+    provenance,
+    tracking_data,
+    tracking_groups,
+    tracking_store,
+    tracking_view,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-# Set on import, because deepspeed imports mlflow by itself. A store that does not answer costs a
-# stage seconds and not MLflow's default of minutes.
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
-
 Json = dict[str, Any]
 Times = tuple[int, int] | None
-SCHEME = "mlflow-artifacts:/"  # relative to the server's --artifacts-destination
-LIMITS = {"params": 6000, "tags": 5000}  # MLflow's, in characters of a value
-BATCH = {"params": 100, "tags": 100, "metrics": 1000}  # MLflow's, in items of a request
 POINTS, SECONDS = 50, 2.0  # live metrics wait for so many points or so long
 
 
@@ -76,15 +70,14 @@ def track(
         enabled: False, a rank other than 0, or XSTILTS_TRACKING=off yields a tracker that
             drops everything, so callers never ask.
     """
-    off = os.environ.get("XSTILTS_TRACKING", "").lower() in {"off", "0", "no", "false"}
-    if off or not enabled or os.environ.get("RANK", "0") != "0":
+    if _off() or not enabled or os.environ.get("RANK", "0") != "0":
         yield Tracker()
         return
     with _sigterm_raises():
         tracker: Tracker = Tracker()
         try:
             spec = {"stage": stage, "key": key, "study": study, "params": params}
-            tracker = _Run(_client(), spec, provenance.git_state())
+            tracker = _Run(tracking_store.open_store(), spec, provenance.git_state())
         except Exception as error:  # whatever ails a store must leave the stage alone
             _warn(error)
         try:
@@ -106,22 +99,23 @@ class _Run(Tracker):
 
     def __init__(self, client: MlflowClient, spec: Json, git: Json, times: Times = None) -> None:
         self._client, self._times, self.failure = client, times, ""
-        self._points: list[tuple[str, float, int, int]] = []  # name, value, ms, step
+        self._points: list[tracking_store.Point] = []
         self._live: set[tuple[str, int]] = set()
         self._sent = time.monotonic()
-        self.experiment_id: str = _experiment(client, spec["study"])
+        self._study = spec["study"]
+        self.experiment_id: str = tracking_store.experiment(client, self._study)
         name = f"{spec['stage']} {spec['key']}"
-        store, _, path = client.tracking_uri.partition(":///")
-        self._local = Path(path).parent / "artifacts" if store == "sqlite" else None
-        if self._local:
-            _close_dead(client, self.experiment_id, name)
+        if not times and client.tracking_uri.startswith("sqlite"):
+            tracking_store.close_dead(client, self.experiment_id, name)
         start = times[0] if times else self._now()
         run = client.create_run(
             self.experiment_id, start, tracking_view.labels(spec, git), run_name=name
         )
         self.run_id: str = run.info.run_id
         self._artifacts: str = run.info.artifact_uri
-        self._send("params", tracking_view.flat(spec["params"]).items())
+        self._params = tracking_view.flat(spec["params"])  # not sent yet
+        if not times:
+            self._flush()
 
     def log(self, step: int, metrics: dict[str, float]) -> None:
         with self._surviving():
@@ -139,13 +133,17 @@ class _Run(Tracker):
                 return self.run_id
             points, end = tracking_view.points(record, without=self._live), self._now()
             self._points += [(name, value, end, step) for name, value, step in points]
-            self._flush()
             tags, artifacts = tracking_view.outcome(record, folder)
             for name in artifacts:
-                self._copy(folder / name, name)
-            self._send("tags", tags.items())
-            tag, view = tracking_view.view(record["stage"], list(record["metrics"]))
-            self._client.set_experiment_tag(self.experiment_id, tag, view)
+                tracking_store.copy(self._client, self.run_id, self._artifacts, folder / name, name)
+            datasets = tracking_data.datasets(record)
+            tracking_store.send_inputs(self._client, self.run_id, datasets)
+            self._flush(tags)
+            if not self._times:
+                tag, view = tracking_view.view(record["stage"], list(record["metrics"]))
+                tracking_store.show(self._client, self._study, {tag: view})
+                if record["stage"] == "aggregate":
+                    _join(self._client, self._study)
         return self.run_id
 
     def close(self, status: str, error: BaseException | None = None) -> None:
@@ -162,31 +160,12 @@ class _Run(Tracker):
     def _now(self) -> int:
         return self._times[1] if self._times else int(1000 * time.time())
 
-    def _flush(self) -> None:
-        points, self._points = self._points, []
-        self._send("metrics", [] if self.failure else points)
+    def _flush(self, tags: Mapping[str, str] | None = None) -> None:
+        points, self._points, params, self._params = self._points, [], self._params, {}
+        if not self.failure:
+            pairs = params.items(), (tags or {}).items()
+            tracking_store.send(self._client, self.run_id, *pairs, points)
         self._sent = time.monotonic()
-
-    def _send(self, kind: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Log params, tags or metrics under legal names, in requests that the server takes."""
-        from mlflow import entities
-
-        make = {"params": entities.Param, "tags": entities.RunTag, "metrics": entities.Metric}[kind]
-        if kind in LIMITS:
-            rows = [(name, str(value)[: LIMITS[kind]]) for name, value in rows]
-        items = [make(re.sub(r"[^\w\-./ ]", "_", name)[:250], *rest) for name, *rest in rows]
-        for first in range(0, len(items), BATCH[kind]):
-            request: Json = {kind: items[first : first + BATCH[kind]]}
-            self._client.log_batch(self.run_id, **request)
-
-    def _copy(self, source: Path, name: str) -> None:
-        """Put one file among the run's artifacts, under its own relative name."""
-        if self._local and self._artifacts.startswith(SCHEME):
-            target = self._local / self._artifacts.removeprefix(SCHEME) / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-        else:
-            self._client.log_artifact(self.run_id, str(source), str(Path(name).parent).strip("."))
 
     @contextmanager
     def _surviving(self) -> Iterator[None]:
@@ -205,71 +184,105 @@ def sync(study: str) -> int:
     Raises:
         UserError: a record is broken, or the store cannot be read or written.
     """
-    tag = tracking_view.RUN_KEY
+    found = tracking_view.records(study)
     records = {
         tracking_view.run_key(record): (folder, record, tracking_view.times(record, folder))
-        for folder, record in tracking_view.records(study)
+        for folder, record in found
     }
-    try:
-        client = _client()
-        query = ([_experiment(client, study)], "attributes.status = 'FINISHED'")
-        known = {run.data.tags.get(tag) for run in client.search_runs(*query, max_results=50000)}
-        missing = [records[key] for key in records if key not in known]
-        for folder, record, (start, end, git) in missing:
+    with _told(), tracking_store.unsettled():
+        client = tracking_store.open_store()
+        known = _finished(client, study)
+        missing = [key for key in records if key not in known]
+        for key in missing:
+            folder, record, (start, end, git) = records[key]
             run = _Run(client, record, git, (start, end))
             run.finish(record, folder)
             run.close("FINISHED")
             if run.failure:
                 raise OSError(run.failure)
+            known[key] = run.run_id, None
+        views = [tracking_view.view(one["stage"], list(one["metrics"])) for _, one in found]
+        tracking_store.show(client, study, dict(views))
+        every = ((record, (start, end)) for _, record, (start, end, _) in records.values())
+        tracking_groups.store(client, study, tracking_groups.settings(every), known)
+    return len(missing)
+
+
+def tag_claims(study: str, verdicts: Mapping[str, str]) -> None:
+    """Tell what became of a study's claims: `tags.claim.<id> = 'reproduced'` filters by it.
+
+    Tags the study's experiment, and its last finished runs of `aggregate` and `report`.
+
+    Args:
+        verdicts: claim id -> one of `tracking_view.VERDICTS`.
+
+    Raises:
+        ValueError: another verdict.
+        UserError: the store cannot be read or written.
+    """
+    if unknown := sorted(set(verdicts.values()) - set(tracking_view.VERDICTS)):
+        raise ValueError(f"{unknown[0]!r} is none of {', '.join(tracking_view.VERDICTS)}")
+    tags = {
+        tracking_store.legal(f"{tracking_view.CLAIM}{claim}"): verdict
+        for claim, verdict in verdicts.items()
+    }
+    if not tags or _off():
+        return
+    with _told():
+        client = tracking_store.open_store()
+        place = tracking_store.experiment(client, study)
+        tracking_store.show(client, study, tags)
+        for stage in ("aggregate", "report"):
+            query = f"tags.stage = '{stage}' and attributes.status = 'FINISHED'"
+            for run in client.search_runs([place], query, max_results=1):
+                tracking_store.send(client, run.info.run_id, tags=tags.items())
+
+
+def link(study: str, stage: str, server: str = "http://127.0.0.1:5000") -> str:
+    """The address that shows a study's runs of a stage, best first, in an MLflow server's UI."""
+    place = tracking_store.experiment(tracking_store.open_store(), study)
+    page = f"{server}/#/experiments/{place}/runs"
+    return f"{page}?workflowType=machine_learning&viewStateShareKey={stage}"
+
+
+def _finished(client: MlflowClient, study: str, stage: str = "") -> tracking_groups.Known:
+    """The finished runs of a study, or of one of its stages, by the records that they show."""
+    query = "attributes.status = 'FINISHED'" + (f" and tags.stage = '{stage}'" if stage else "")
+    place = tracking_store.experiment(client, study)
+    tags = [
+        run.data.tags | {"id": run.info.run_id}
+        for run in client.search_runs([place], query, max_results=50000)
+    ]
+    key, parent = tracking_view.RUN_KEY, tracking_groups.PARENT
+    return {one[key]: (one["id"], one.get(parent)) for one in tags if key in one}
+
+
+def _join(client: MlflowClient, study: str) -> None:
+    """Bring the settings of a study up to its transfer records."""
+    folders = sorted(path.parent for path in paths.transferred(study, "").glob("*/record.json"))
+    records = [(files.read_json(folder / "record.json"), folder) for folder in folders]
+    every = ((record, tracking_view.times(record, folder)[:2]) for record, folder in records)
+    found = tracking_groups.settings(every)
+    tracking_groups.store(client, study, found, _finished(client, study, "transfer"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """For what a person asked of the store: its failure is an error, and not one to go on after."""
+    try:
+        yield
+    except UserError:
+        raise
     except Exception as error:
         raise UserError(
             f"the MLflow store failed ({tracking_view.one_line(error)}). "
             f"Mend: check MLFLOW_TRACKING_URI, or delete {paths.MLRUNS}/mlflow.db and sync again"
         ) from error
-    return len(missing)
 
 
-def link(study: str, server: str = "http://127.0.0.1:5000") -> str:
-    """The address that shows a study's transfer runs, best first, in an MLflow server's UI."""
-    page = f"{server}/#/experiments/{_experiment(_client(), study)}/runs"
-    return f"{page}?workflowType=machine_learning&viewStateShareKey=transfer"
-
-
-def _client() -> MlflowClient:
-    """Import mlflow (1 s) and open the store, which is created on first use."""
-    from mlflow import MlflowClient
-
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # no tracebacks
-    uri = os.environ.get("MLFLOW_TRACKING_URI")
-    if not uri:
-        paths.MLRUNS.mkdir(exist_ok=True)
-        uri = f"sqlite:///{(paths.MLRUNS / 'mlflow.db').resolve()}"
-    return MlflowClient(tracking_uri=uri)
-
-
-def _experiment(client: MlflowClient, study: str) -> str:
-    """The id of the study's experiment, made on first use, restored when deleted in the UI."""
-    found = client.get_experiment_by_name(study)
-    if found is None:
-        # No absolute path: a project may move, or be seen at another place inside a container.
-        place = SCHEME + study if client.tracking_uri.startswith("sqlite") else None
-        try:
-            return client.create_experiment(study, place, tracking_view.EXPERIMENT_TAGS)
-        except Exception:  # another process may have been faster
-            if (found := client.get_experiment_by_name(study)) is None:
-                raise
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
-
-
-def _close_dead(client: MlflowClient, experiment: str, name: str) -> None:
-    """End what `kill -9` left RUNNING: in a project's own store, a stage runs once at a time."""
-    query = f"attributes.status = 'RUNNING' and attributes.run_name = '{name}'"
-    for run in client.search_runs([experiment], query):
-        client.set_tag(run.info.run_id, "error", "died without a word")
-        client.set_terminated(run.info.run_id, "KILLED")
+def _off() -> bool:
+    """Whether nothing is to be tracked."""
+    return os.environ.get("XSTILTS_TRACKING", "").lower() in {"off", "0", "no", "false"}
 
 
 def _warn(error: Exception) -> str:

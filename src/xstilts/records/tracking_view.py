@@ -11,17 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.core import files, paths
+from xstilts.records.tracking_data import is_data
 
-SHOWN = ("method", "task", "language", "size", "seed")  # params that also become tags
+SHOWN = ("method", "variant", "task", "language", "size", "seed")  # params that also become tags
+SETTING = "setting"  # the tag that seeds of one setting share, and the stage of what joins them
 RUN_KEY = "xstilts.run_key"  # the tag by which `tracking.sync` knows a record's run
+CLAIM = "claim."  # begins the tag of a claim; its value is the verdict
+VERDICTS = ("reproduced", "not reproduced", "undecided", "not run")
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".ckpt")  # never copied: DVC versions them
 LARGEST = 64 << 20  # bytes of an artifact that is copied; above, only its sha256 is told
+INPUTS = 50  # files read that become tags; of more only the number is told, as each slows a page
 EXPERIMENT_TAGS = {
     "mlflow.experimentKind": "custom_model_development",  # a table of runs, not of traces
     "mlflow.note.content": (
-        "The best run of a task: filter `tags.stage = 'transfer'`, tick `<task>.zero_shot` (0-100, "
-        "mean over the languages not trained on) under Columns, click its head. One row per stage "
-        "run; tags `task`, `language`, `size`, `seed`. record.json holds the same, in DVC."
+        "One row per setting, mean and SD over seeds: filter `tags.stage = 'setting'`. One row per "
+        "run: `tags.stage = 'transfer'`, grouped by `setting`. `<task>.zero_shot` (0-100) is the "
+        "mean over the languages not trained on. Tags to filter by: `method`, `task`, `language`, "
+        "`size`, `seed`, `setting`, `claim.<id>`; data sets: `dataset.name = 'xnli'`. record.json "
+        "holds the same, in DVC."
     ),
 }
 
@@ -61,13 +68,26 @@ def times(record: dict[str, Any], folder: Path) -> tuple[int, int, dict[str, Any
 def labels(spec: dict[str, Any], git: dict[str, Any]) -> dict[str, str]:
     """What a person filters runs by, and where a run comes from, as MLflow tags."""
     stage, params = spec["stage"], spec["params"]
-    tags = {"stage": stage, "run": spec["key"], "study": spec["study"]}
-    tags |= {name: str(params[name]) for name in SHOWN if params.get(name) is not None}
+    tags = {"stage": stage, "run": spec["key"], "study": spec["study"]} | facts(params)
+    if name := setting(spec):
+        tags[SETTING] = name
     tags |= {"mlflow.source.name": f"xstilts {stage}", "mlflow.source.type": "LOCAL"}
     if git.get("commit"):
         tags["mlflow.source.git.commit"] = git["commit"]
         tags["git.dirty"] = str(bool(git.get("dirty"))).lower()
     return tags
+
+
+def facts(params: dict[str, Any]) -> dict[str, str]:
+    """What tells runs of a stage apart; a transfer's language is that of the intermediate rows."""
+    known = {"language": params.get("source_language"), **params}
+    return {name: str(known[name]) for name in SHOWN if known.get(name) not in (None, "")}
+
+
+def setting(spec: dict[str, Any]) -> str | None:
+    """A run's key without its seed: `mnli-en-1000-s2-steps` -> `mnli-en-1000-steps`."""
+    key, part = str(spec["key"]), f"-s{spec['params'].get('seed')}"
+    return key.replace(part, "", 1) if part in key else None
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, str]:
@@ -95,9 +115,16 @@ def points(record: dict[str, Any], without: set[tuple[str, int]]) -> list[tuple[
 
 
 def outcome(record: dict[str, Any], folder: Path) -> tuple[dict[str, str], list[str]]:
-    """Tags that say what a record was made from, and the names of the files worth copying."""
+    """Tags that say what a record was made from, and the names of the files worth copying.
+
+    Data sets are not among the tags: tracking_data.py tells them.
+    """
     tags = {RUN_KEY: run_key(record)}
-    tags |= {f"input/{path}": sha for path, sha in record.get("inputs", {}).items()}
+    read = {path: sha for path, sha in record.get("inputs", {}).items() if not is_data(path)}
+    if len(read) > INPUTS:
+        tags["inputs"] = f"{len(read)} files, see record.json"
+    else:
+        tags |= {f"input/{path}": sha for path, sha in read.items()}
     tags["mlflow.note.content"] = f"The same in a file: `{folder}/record.json`"
     names = ["record.json", *record.get("artifacts", [])]
     large = [n for n in names if n.endswith(WEIGHTS) or (folder / n).stat().st_size > LARGEST]
@@ -109,11 +136,18 @@ def view(stage: str, metrics: list[str]) -> tuple[str, str]:
     """MLflow's table of runs, as its UI saves it: one stage, its main metrics, best first.
 
     The experiment's tag and its value; the address `?viewStateShareKey=<stage>` opens it.
-    Main are the `<task>.zero_shot` metrics where there are some, the average first.
+    Main are the `<task>.zero_shot` metrics where there are some, the average first. Transfer runs
+    are grouped by their setting, each group with its mean over the runs that the page has loaded,
+    100 at a time; for settings, which hold mean and SD over all, there is a view of their own.
     """
     main = sorted(name for name in metrics if name.endswith(".zero_shot")) or sorted(metrics)[:12]
     main.sort(key=lambda name: not name.startswith("average"))
-    name, columns = "attributes.`Run Name`", [f"metrics.`{metric}`" for metric in main]
+    if stage == SETTING:
+        spread = [[name, f"{name}.sd"] if f"{name}.sd" in metrics else [name] for name in main]
+        main = [*spread.pop(0), "seeds", *(name for pair in spread for name in pair)]
+    name, data = "attributes.`Run Name`", "attributes.`Dataset`"
+    columns = [f"metrics.`{metric}`" for metric in main]
+    grouped = {"mode": "tag", "groupByData": SETTING}
     state = {
         "searchFilter": f"tags.stage = '{stage}'",
         "orderByKey": columns[0] if columns else "attributes.start_time",
@@ -122,10 +156,12 @@ def view(stage: str, metrics: list[str]) -> tuple[str, str]:
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": columns,
-        "columnOrder": [name, "runDateAndNestInfo", *columns, "duration"],
-        "columnWidths": {name: 330} | dict.fromkeys(columns, 170),  # pixels
+        "selectedColumns": columns if stage == SETTING else [*columns, data],
+        "columnOrder": [name, "runDateAndNestInfo", *columns, data, "duration"],
+        "columnWidths": {name: 330, data: 330} | dict.fromkeys(columns, 170),  # pixels
     }
+    if stage == "transfer":
+        state["groupBy"] = {"aggregateFunction": "average", "groupByKeys": [grouped]}
     return f"mlflow.sharedViewState.{stage}", json.dumps(state)
 
 
