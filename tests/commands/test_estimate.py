@@ -128,6 +128,16 @@ def test_disk_is_mostly_encoders(on_hub: Hub) -> None:
     assert found.disk()["predictions"] == 150 * 15 * 5_010 * 3
 
 
+def test_kept_models_are_counted(on_hub: Hub) -> None:
+    """One a run and target in the results, and one in the MLflow store."""
+    study = on_hub() | {"keep_models": ["xnli"]}
+    found = planned(study, {"task": "qqp", **ONE, "sizes": [1000, 2000]}).disk()
+    assert found["kept models"] == 4 * 3 * ENCODERS["xlmr-large"].parameters
+    assert found["their copies in the MLflow store"] == found["kept models"]
+    plain = planned(on_hub(), {"task": "qqp", **ONE, "sizes": [1000, 2000]}).disk()
+    assert "kept models" not in plain
+
+
 def test_an_encoder_of_unknown_size_has_no_hours(on_hub: Hub) -> None:
     """A guess would be ten times off."""
     loaded = Params.model_validate(compile_study(Study.model_validate(on_hub()), "s"))

@@ -139,4 +139,5 @@ def test_view_puts_the_average_first() -> None:
     _, text = tracking_view.view("transfer", ["a.zero_shot", "a.qab", "average.zero_shot"])
     state = json.loads(text)
     assert state["orderByKey"] == "metrics.`average.zero_shot`"
-    assert state["selectedColumns"] == ["metrics.`average.zero_shot`", "metrics.`a.zero_shot`"]
+    scores = ["metrics.`average.zero_shot`", "metrics.`a.zero_shot`"]
+    assert state["selectedColumns"] == [*scores, "attributes.`Dataset`"]

@@ -156,3 +156,20 @@ def test_what_is_not_pinned_in_the_code_is_pinned_by_pins_yaml(on_hub: Hub) -> N
     study["pretrain"] = {"encoder": "xlmr-base"}
     assert compiled(study, pins).pretrain.revision == ENCODERS["xlmr-base"].revision
     assert compiled(study).fetch["unimelb-nlp--wikiann"].revision is None
+
+
+def test_a_model_is_kept_where_the_study_says_so(on_hub: Hub) -> None:
+    """Without it a design is what it was, to the byte, and nothing runs again."""
+    study = on_hub()
+    assert "keep" not in compile_study(Study.model_validate(study), "small")["targets"]["xnli"]
+    study["keep_models"] = ["xnli"]
+    made = compile_study(Study.model_validate(study), "small")
+    assert made["targets"]["xnli"]["keep"] is True
+    assert Params.model_validate(made).targets["xnli"].keep
+
+
+def test_a_ranker_is_not_kept(on_hub: Hub) -> None:
+    """It is fine-tuned, but answers no row without a pool."""
+    study = on_hub() | {"keep_models": ["lareqa"]}
+    with pytest.raises(UserError, match="keep_models: the model of lareqa ranks a pool"):
+        target(study, "lareqa", "xtreme-r")

@@ -99,6 +99,11 @@ WORLD_CASES = [
     ("training.learning_rate", True, "training: learning_rate: .*not true or false"),
     ("training.sweep", [True], "training: sweep: .*not true or false"),
     (f"{GRID}.sizes", [True], "intermediate.0.sizes: .*not true or false"),
+    ("keep_models", ["nonsense"], "keep_models: 'nonsense' is no target of this study"),
+    ("keep_models", ["world_bitext"], "keep_models: world_bitext has no fine-tuned model"),
+    ("keep_models", ["world_classes"] * 2, "keep_models: .*twice"),
+    ("keep_models", "world_classes", "keep_models: .*valid list"),
+    ("keep_models", [1], "keep_models.0: .*valid string"),
     ("title", True, "small.yaml: title: .*not true or false"),
 ]  # fmt: skip
 

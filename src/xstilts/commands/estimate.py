@@ -224,7 +224,11 @@ class Estimate:
             "predictions": float(PREDICTION_BYTES * scored * len(loaded.transfer)),
             "data": float(ROW_BYTES * (2 * rows + chosen)),
         }
+        if kept := sum(target.keep for target in loaded.targets.values()) * len(loaded.transfer):
+            outputs["kept models"] = float(WEIGHT_BYTES * weights * kept)
         copies = {} if graph.linked() else {"their copies in DVC's cache": sum(outputs.values())}
+        if kept:
+            copies["their copies in the MLflow store"] = outputs["kept models"]
         running = {"one running training": float(STATE_COPIES * WEIGHT_BYTES * weights)}
         return outputs | copies | running
 

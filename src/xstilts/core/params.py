@@ -239,6 +239,7 @@ class Target(Strict):
     batch: int = 64  # examples per forward pass when scoring
     max_length: int = 128
     expected: Expected | None = None
+    keep: bool = Field(False, exclude_if=lambda keep: not keep)  # the fine-tuned model, as a result
 
 
 class Transfer(Strict):

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from xstilts.core import files, paths
 from xstilts.core.params import Before, Part, Target
-from xstilts.evaluation import predictors
+from xstilts.evaluation import kept, predictors
 from xstilts.evaluation.predictors import Predicted, Predictor
 from xstilts.evaluation.score import prediction_rows, score_rows
 from xstilts.kinds.base import Row
@@ -128,6 +128,8 @@ def _fine_tuned(
             metrics[f"{prefix}validation"] = tuned.validation
         if step.training.sweep:
             metrics[f"{prefix}learning_rate"] = tuned.learning_rate
+    if target.keep and isinstance(start, WithHeads) and setup.workers.rank == 0:
+        kept.save(start, target, Path(setup.tokenizer.name_or_path), model_folder(place))
     predictor = _predictor(title, target, start, place, setup)
     return predictor, {"curves": curves, "metrics": metrics}
 
@@ -164,6 +166,11 @@ def _predictor(
 def predictions_file(place: Path, language: str) -> Path:
     """Where one language's predictions lie until all targets are scored."""
     return place / f"{language}.predictions.parquet"
+
+
+def model_folder(place: Path) -> Path:
+    """Where the fine-tuned model lies, where it is kept, until all targets are scored."""
+    return place / "model"
 
 
 def _scored(place: Path, language: str) -> Path:

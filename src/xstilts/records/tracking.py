@@ -26,6 +26,7 @@ from xstilts.records import (
     provenance,
     tracking_data,
     tracking_groups,
+    tracking_models,
     tracking_store,
     tracking_view,
 )
@@ -111,8 +112,8 @@ class _Run(Tracker):
         run = client.create_run(
             self.experiment_id, start, tracking_view.labels(spec, git), run_name=name
         )
+        self._run = run
         self.run_id: str = run.info.run_id
-        self._artifacts: str = run.info.artifact_uri
         self._params = tracking_view.flat(spec["params"])  # not sent yet
         if not times:
             self._flush()
@@ -122,7 +123,9 @@ class _Run(Tracker):
             if self.failure:
                 return
             now = self._now()
-            self._points += [(name, float(value), now, step) for name, value in metrics.items()]
+            self._points += [
+                (name, float(value), now, step, None) for name, value in metrics.items()
+            ]
             self._live |= {(name, step) for name in metrics}
             if len(self._points) >= POINTS or time.monotonic() - self._sent > SECONDS:
                 self._flush()
@@ -131,11 +134,13 @@ class _Run(Tracker):
         with self._surviving():
             if self.failure:
                 return self.run_id
+            models = tracking_models.log(self._client, self._run, record, folder)
             points, end = tracking_view.points(record, without=self._live), self._now()
-            self._points += [(name, value, end, step) for name, value, step in points]
+            of = {name: models.get(name.rpartition(".")[0]) for name in record["metrics"]}
+            self._points += [(name, value, end, step, of.get(name)) for name, value, step in points]
             tags, artifacts = tracking_view.outcome(record, folder)
             for name in artifacts:
-                tracking_store.copy(self._client, self.run_id, self._artifacts, folder / name, name)
+                tracking_store.copy(self._client, self._run, folder / name, name)
             datasets = tracking_data.datasets(record)
             tracking_store.send_inputs(self._client, self.run_id, datasets)
             self._flush(tags)

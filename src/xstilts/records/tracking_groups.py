@@ -104,7 +104,7 @@ def _write(client: MlflowClient, place: str, one: Setting) -> str:
     start, end = one.times
     run = client.create_run(place, start, one.tags, run_name=f"{SETTING} {one.name}")
     run_id = str(run.info.run_id)
-    metrics = [(name, value, end, 0) for name, value in one.metrics.items()]
+    metrics = [(name, value, end, 0, None) for name, value in one.metrics.items()]
     tracking_store.send(client, run_id, metrics=metrics)
     client.set_terminated(run_id, "FINISHED", end)
     client.set_tag(run_id, RUN_KEY, one.key)

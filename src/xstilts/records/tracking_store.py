@@ -1,6 +1,6 @@
 """The MLflow store as the kit uses it: opened, its experiments, and what one run is given.
 
-The only importer of mlflow, and late: it takes a second.
+All imports of mlflow are here and in tracking_models.py, and late: it takes a second.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 SCHEME = "mlflow-artifacts:/"  # relative to the server's --artifacts-destination
 LIMITS = {"params": 6000, "tags": 5000}  # MLflow's, in characters of a value
 BATCH = {"params": 100, "tags": 100, "metrics": 800}  # items of a request, which may have 1000
-Point = tuple[str, float, int, int]  # name, value, ms since the epoch, step
+Point = tuple[str, float, int, int, str | None]  # name, value, ms since the epoch, step, model
 Pairs = Iterable[tuple[str, Any]]
 
 
@@ -154,12 +154,12 @@ def local_folder(client: MlflowClient, uri: str) -> Path | None:
     return Path(path).parent / "artifacts" / uri.removeprefix(SCHEME)
 
 
-def copy(client: MlflowClient, run_id: str, uri: str, source: Path, name: str) -> None:
-    """Put one file among a run's artifacts, which are at `uri`, under its own relative name."""
-    folder = local_folder(client, uri)
+def copy(client: MlflowClient, run: Any, source: Path, name: str) -> None:
+    """Put one file among a run's artifacts, under its own relative name."""
+    folder = local_folder(client, run.info.artifact_uri)
     if folder:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     else:
-        client.log_artifact(run_id, str(source), str(Path(name).parent).strip("."))
+        client.log_artifact(run.info.run_id, str(source), str(Path(name).parent).strip("."))

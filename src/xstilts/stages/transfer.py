@@ -1,9 +1,10 @@
 """Phase iii: fine-tune one checkpoint on every target in its source language, score zero-shot.
 
 Run by `xstilts transfer RUN` or `dvc repro`. Writes `results/transfer/<study>/<run>/`: scores.json,
-predictions.parquet, a sample of them, record.json. Targets of retrieval and mining are scored
-without fine-tuning. All targets are done in one process; a training, or a target's language, that
-is done before an interruption is not done again.
+predictions.parquet, a sample of them, record.json, and models/<target>/ where the study keeps the
+fine-tuned model. Targets of retrieval and mining are scored without fine-tuning. All targets are
+done in one process; a training, or a target's language, that is done before an interruption is
+not done again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from xstilts.core.machine import load_machine
 from xstilts.core.params import Params, Transfer
 from xstilts.core.progress import Observe, Record
 from xstilts.evaluation.score import headline
-from xstilts.evaluation.target import predictions_file, read_files, score_target
+from xstilts.evaluation.target import (
+    model_folder,
+    predictions_file,
+    read_files,
+    score_target,
+)
 from xstilts.kinds.base import Row
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
@@ -56,13 +62,16 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     metrics = headline(rows, params) | _named("metrics", results)
     curves, shown = _named("curves", results), ("scores.json", SAMPLE)
     done = record.make(params, "transfer", key, spec, inputs, metrics, curves, shown)
+    kept = {name: model_folder(places[name]) for name, one in params.targets.items() if one.keep}
+    if kept:
+        done["models"] = list(kept)
     if setup.workers.rank == 0:
         tables = [
             files.read_parquet(predictions_file(places[name], language))
             for name, target in params.targets.items()
             for language in target.languages
         ]
-        _write(paths.transferred(params.study, key), rows, tables, done)
+        _write(paths.transferred(params.study, key), rows, tables, done, kept)
         for place in places.values():
             shutil.rmtree(place)
     setup.workers.barrier()
@@ -78,9 +87,17 @@ def _named(what: str, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, rows: list[ScoreRow], tables: list[pa.Table], done: Record) -> None:
-    """Put the results of all targets together."""
+def _write(
+    folder: Path,
+    rows: list[ScoreRow],
+    tables: list[pa.Table],
+    done: Record,
+    kept: dict[str, Path],
+) -> None:
+    """Put the results of all targets together; `kept`: where their fine-tuned models are."""
     with files.output_folder(folder) as out:
+        for name, model in kept.items():
+            shutil.copytree(model, out / "models" / name)
         files.write_json(out / "scores.json", scores.to_json(rows))
         files.write_parquet(out / "predictions.parquet", pa.concat_tables(tables))
         files.write_json(out / SAMPLE, [row for table in tables for row in _sample(table)])

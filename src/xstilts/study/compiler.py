@@ -16,7 +16,7 @@ from xstilts.study.design import TEXT, Design
 from xstilts.study.intermediate import Grids
 from xstilts.study.pins import Pins
 from xstilts.study.schema import Study
-from xstilts.study.targets import target
+from xstilts.study.targets import check_kept, target
 
 BASELINE = {"method": "none", "variant": "", "task": "none", "language": "none", "size": 0}
 
@@ -34,6 +34,7 @@ def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> 
     """
     pins = pins or Pins()
     design = Design(study, place, pins)
+    check_kept(design)
     pretrain = _pretrain(design, pins)
     targets = {name: target(design, name, spec) for name, spec in study.targets.items()}
     grids = Grids(design)

@@ -230,6 +230,9 @@ class Study(Strict):
     baseline_seeds: Seeds
     intermediate: list[Grid]
     targets: dict[str, StudyTarget] = Field(min_length=1)
+    keep_models: Annotated[list[str], AfterValidator(_once)] = Field(
+        default_factory=list
+    )  # targets
     allow_overlap: dict[str, str] = Field(default_factory=dict)  # "train_task > target" -> why
     aggregate: Aggregate = Field(default_factory=lambda: Aggregate.model_validate({}))
 

@@ -49,9 +49,31 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         "batch": spec.batch,
         "max_length": spec.max_length or design.usual_length(),
         "expected": _expected(design, task),
+        "keep": _kept(design, task),
     }
     design.check_length(out["max_length"], where)
     return out | (_trained(design, task, spec, where) if KINDS[task.kind].trained else {})
+
+
+def check_kept(design: Design) -> None:
+    """Refuse to keep models of what is no target."""
+    targets = design.study.targets
+    if unknown := [name for name in design.study.keep_models if name not in targets]:
+        wrong = f"{unknown[0]!r} is no target of this study"
+        raise design.fail("keep_models", wrong, f"use some of {', '.join(targets)}")
+
+
+def _kept(design: Design, task: Task) -> bool:
+    """Whether the fine-tuned model is kept, which must answer a row on its own."""
+    if task.name not in design.study.keep_models:
+        return False
+    kind = KINDS[task.kind]
+    if kind.scored != "decoded":
+        wrong = f"{task.name} has no fine-tuned model: it is scored by the encoder as it is"
+        if kind.trained:
+            wrong = f"the model of {task.name} ranks a pool and answers no row on its own"
+        raise design.fail("keep_models", wrong, "leave it out")
+    return True
 
 
 def _expected(design: Design, task: Task) -> dict[str, Any] | None:
