@@ -20,8 +20,7 @@ if __name__ == "__main__":
 import conftest
 import projects
 
-from xstilts import pipeline
-from xstilts.core import design
+from xstilts.core import design, paths
 from xstilts.records import code
 
 
@@ -45,7 +44,7 @@ def main() -> None:
         for word in projects.WORDS:
             for key in projects.keys(loaded, word):
                 projects.run_stage(loaded, word, key)
-                print(f"{word}@{key} {made(pipeline.output(loaded, word, key))}", flush=True)
+                print(f"{word}@{key} {made(paths.output(loaded, word, key))}", flush=True)
         os.chdir("/")
 
 

@@ -145,7 +145,7 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
     loaded, found = resolved
     for word in flow.WORDS:
         for key in graph.keys(loaded, word):
-            expected = {pipeline.output(loaded, word, key)}
+            expected = {paths.output(loaded, word, key)}
             if word == "prepare":
                 expected.add(paths.statistics(loaded.study, key))
             if word == "check":
@@ -156,7 +156,7 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
             name = graph.stage_name(loaded.study, word, key)
             assert {Path(out) for out in found[name]["outs"]} == expected
             assert found[name]["cmd"] == "xstilts " + name.replace("@", " ")
-            assert word in pipeline.output(loaded, word, key).parts
+            assert word in paths.output(loaded, word, key).parts
 
 
 def test_data_deps_are_the_files_that_a_stage_reads(

@@ -189,6 +189,20 @@ def scores() -> None:
 
 
 @app.command()
+def show(
+    run: Annotated[
+        list[str] | None,
+        typer.Argument(help="none-s1, STUDY/KEY, or STAGE@KEY of another stage; none: list all."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a run was, its scores, inputs and files, and when and where it was made."""
+    from xstilts.commands.show.run import show as show_run
+
+    show_run(run or [], as_json)
+
+
+@app.command()
 def where() -> None:
     """Say where the report of the study in use is, and how to see its runs."""
     from xstilts.commands.view import show_places

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from xstilts.core import design, files, flow, paths
+from xstilts.core.params import Params
 from xstilts.records import code
 
 LARGE = 150  # runs, above which they have files of their own
@@ -70,11 +71,26 @@ def _groups(content: Mapping[str, Any], runs: Mapping[str, Json]) -> dict[str, J
     study = content["study"]
     out: dict[str, Json] = {}
     for run, spec in content["transfer"].items():
-        group = f"{spec['task']}-{spec['source_language']}-s{spec['seed']}"
-        part = out.setdefault(group, {word: {} for word in SHARDED})
+        part = out.setdefault(_group(spec), {word: {} for word in SHARDED})
         for word, key in _stages_of(run, content).items():
             part[word][f"{study}/{key}"] = runs[word][f"{study}/{key}"]
     return out
+
+
+def address(loaded: Params, word: str, key: str) -> str:
+    """What `dvc repro` calls a run of a stage: its name, or in a large study with the file."""
+    name = f"{word}@{loaded.study}" + ("" if word in flow.SINGLE else f"/{key}")
+    if word not in SHARDED or len(loaded.transfer) <= LARGE:
+        return name
+    content = loaded.model_dump(include={"study", "transfer", "intermediate"})
+    for run, spec in content["transfer"].items():
+        if _stages_of(run, content).get(word) == key:
+            return f"{paths.PIPELINES / loaded.study / _group(spec) / 'dvc.yaml'}:{name}"
+    return name
+
+
+def _group(spec: Mapping[str, Any]) -> str:
+    return f"{spec['task']}-{spec['source_language']}-s{spec['seed']}"
 
 
 def _stages_of(run: str, content: Mapping[str, Any]) -> dict[str, str]:
