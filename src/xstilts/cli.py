@@ -180,12 +180,16 @@ def doctor() -> None:
 
 
 @app.command()
-def scores() -> None:
+def scores(
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print it for a paper (booktabs).")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV, unrounded.")] = False,
+) -> None:
     """Print the result table of the study in use."""
-    from xstilts.commands.scores import print_table
-    from xstilts.core import design
+    from xstilts.commands.scores import show_scores
 
-    print_table(design.load())
+    show_scores(latex, as_csv)
 
 
 @app.command()

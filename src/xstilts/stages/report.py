@@ -22,7 +22,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: a file of the aggregate is missing or broken.
     """
     # matplotlib takes a second to import: only now.
-    from xstilts.report import page, style, table, tables
+    from xstilts.report import main_table, page, style, table, tables
 
     results = reading.load(params, paths.aggregated(params.study))
     with output_folder(paths.report(params.study)) as out:
@@ -35,6 +35,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         built = tables.build(results)
         for one in built.values():
             table.save(one, out / "tables")
+        main_table.save(results, out / "tables")
         page.save(results, out / "plots")
         write_bytes(out / "index.html", page.render(results, saved, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
