@@ -215,7 +215,7 @@ def test_a_run_of_a_large_study_is_named_with_its_file(
     for word, key in (("transfer", "world_qa-qaa-40-s7"), ("subsample", "world_qa-qaa-s7")):
         with pytest.raises(UserError, match=f"`dvc repro {path}:{word}@small/{key}`"):
             find.folder(find.find([word, key]))
-        assert f'"small/{key}"' in Path(path).with_name("design.json").read_text()
+        assert f"small/{key}:" in Path(path).read_text()
 
 
 def test_the_mlflow_run_is_found_in_the_store_and_the_store_is_not_touched(

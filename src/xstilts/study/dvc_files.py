@@ -1,6 +1,7 @@
 """What dvc.yaml reads of a compiled study: its runs, and the paths that differ from run to run.
 
-    design.json                            vars of dvc.yaml: stage -> <study>/<key> -> paths
+    design.json                            vars of dvc.yaml: stage -> <study>/<key> -> paths; and
+                                           how many runs there are
     pipelines/<study>/<group>/dvc.yaml     of a large study the runs of a task, language and seed,
                                            with their subsets and a dvc.lock of their own
 
@@ -32,15 +33,16 @@ def write(content: Mapping[str, Any]) -> None:
     Their dvc.lock files stay, as the entries of other studies in /dvc.lock do.
     """
     study = content["study"]
-    for old in paths.PIPELINES.glob("*/*/dvc.yaml"):
-        old.unlink()
+    for name in ("dvc.yaml", "design.json"):  # the second was written by version 0.1.0
+        for old in paths.PIPELINES.glob(f"*/*/{name}"):
+            old.unlink()
     runs = {word: _stage(word, content) for word in flow.WORDS}
     if len(content["transfer"]) > LARGE:
         template = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
         for group, part in _groups(content, runs).items():
             _write_group(paths.PIPELINES / study / group, part, template, study)
         runs |= {word: {} for word in SHARDED}
-    design.write_ordered(paths.DESIGN, runs)
+    design.write_ordered(paths.DESIGN, {"runs": len(content["transfer"]), **runs})
 
 
 def _stage(word: str, content: Mapping[str, Any]) -> Json:
@@ -108,6 +110,6 @@ def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
         word: {**template[word], "do": {"wdir": "../../..", **template[word]["do"]}}
         for word in SHARDED
     }
-    text = yaml.safe_dump({"vars": ["design.json"], "stages": stages}, sort_keys=False)
-    design.write_ordered(folder / "design.json", part)
+    # Inside, as `dvc params diff` lists all that comes from a file of its own.
+    text = yaml.safe_dump({"vars": [part], "stages": stages}, sort_keys=False)
     files.write_bytes(folder / "dvc.yaml", (HEAD.format(study=study) + text).encode())
