@@ -23,9 +23,8 @@ import conftest
 import projects
 import yaml
 
-from xstilts import pipeline
 from xstilts.commands import use
-from xstilts.core import design
+from xstilts.core import design, paths
 from xstilts.records import code
 
 
@@ -56,7 +55,7 @@ def main() -> None:
         for word in projects.WORDS:
             for key in projects.keys(loaded, word):
                 projects.run_stage(loaded, word, key)
-                print(f"{word}@{key} {made(pipeline.output(loaded, word, key))}", flush=True)
+                print(f"{word}@{key} {made(paths.output(loaded, word, key))}", flush=True)
         os.chdir("/")
 
 

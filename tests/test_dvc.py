@@ -145,18 +145,11 @@ def test_outputs_are_where_paths_py_says(resolved: tuple[Params, dict[str, Any]]
     loaded, found = resolved
     for word in flow.WORDS:
         for key in graph.keys(loaded, word):
-            expected = {pipeline.output(loaded, word, key)}
-            if word == "prepare":
-                expected.add(paths.statistics(loaded.study, key))
-            if word == "check":
-                expected |= {paths.checked(loaded.study)}
-                expected.add(paths.statistics(loaded.study, "overlap"))
-            if word == "aggregate":
-                expected.add(paths.metrics_file(loaded.study))
+            expected = set(paths.outputs(loaded, word, key))
             name = graph.stage_name(loaded.study, word, key)
             assert {Path(out) for out in found[name]["outs"]} == expected
             assert found[name]["cmd"] == "xstilts " + name.replace("@", " ")
-            assert word in pipeline.output(loaded, word, key).parts
+            assert word in paths.output(loaded, word, key).parts
 
 
 def test_data_deps_are_the_files_that_a_stage_reads(
@@ -183,7 +176,8 @@ def test_data_deps_are_the_files_that_a_stage_reads(
         },
         "aggregate@small": {paths.transferred(study, "x").parent},
         "report@small": {
-            *(paths.aggregated(study), paths.statistics(study, "overlap"), Path("references.yaml"))
+            *(paths.aggregated(study), paths.statistics(study, "overlap"), Path("references.yaml")),
+            *(paths.transferred(study, "x").parent, paths.DESIGN),  # of the last: how many runs
         },
         "check@small": {targets.parent},
     }

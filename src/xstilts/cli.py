@@ -180,12 +180,30 @@ def doctor() -> None:
 
 
 @app.command()
-def scores() -> None:
+def scores(
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Print it for a paper (booktabs).")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV, unrounded.")] = False,
+) -> None:
     """Print the result table of the study in use."""
-    from xstilts.commands.scores import print_table
-    from xstilts.core import design
+    from xstilts.commands.scores import show_scores
 
-    print_table(design.load())
+    show_scores(latex, as_csv)
+
+
+@app.command()
+def show(
+    run: Annotated[
+        list[str] | None,
+        typer.Argument(help="none-s1, STUDY/KEY, or STAGE@KEY of another stage; none: list all."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a run was, its scores, inputs and files, and when and where it was made."""
+    from xstilts.commands.show.run import show as show_run
+
+    show_run(run or [], as_json)
 
 
 @app.command()

@@ -46,7 +46,7 @@ def run_stage(word: str, key: str | None = None) -> None:
     if is_worker():  # whoever started it holds the lock
         _run(loaded, machine, word, key, spec)
         return
-    with held(output(loaded, word, key), " ".join(arguments)) as lock:
+    with held(paths.output(loaded, word, key), " ".join(arguments)) as lock:
         if word in flow.TRAINED:
             relaunch(machine, arguments, lock)
         _run(loaded, machine, word, key, spec)
@@ -54,7 +54,7 @@ def run_stage(word: str, key: str | None = None) -> None:
 
 def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, Any]) -> None:
     """Run a stage in this process, and record how."""
-    first, folder = rank() == 0, output(loaded, word, key)
+    first, folder = rank() == 0, paths.output(loaded, word, key)
     stage = importlib.import_module(f"xstilts.stages.{word}")
     began, clock = time.time(), time.monotonic()
     with (
@@ -97,23 +97,6 @@ def _spec(loaded: Params, word: str, key: str) -> dict[str, Any]:
     """The params of one run of a stage."""
     section = getattr(loaded, word)
     return dict((section if word in flow.SINGLE else section[key]).model_dump())
-
-
-def output(loaded: Params, word: str, key: str) -> Path:
-    """The output folder of a stage."""
-    study = loaded.study
-    by_word = {
-        "fetch": lambda: paths.fetched(study, key),
-        "prepare": lambda: Path(loaded.prepare[key].out),
-        "check": lambda: paths.check_record(study),
-        "subsample": lambda: paths.subsampled(study, key),
-        "pretrain": lambda: paths.pretrained(study),
-        "intermediate": lambda: paths.intermediate(study, key),
-        "transfer": lambda: paths.transferred(study, key),
-        "aggregate": lambda: paths.aggregated(study),
-        "report": lambda: paths.report(study),
-    }
-    return by_word[word]()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts import pipeline, tasks
+from xstilts import tasks
 from xstilts.commands import graph, use
 from xstilts.core import design, paths, strict
 from xstilts.core.params import Params
@@ -75,13 +75,13 @@ def assert_fits(loaded: Params) -> None:
     for files in (loaded.check.training, loaded.check.selection, loaded.check.evaluation):
         assert {name for names in files.values() for name in names} <= made
     folders = {
-        str(pipeline.output(loaded, word, key))
+        str(paths.output(loaded, word, key))
         for word in ("pretrain", "intermediate")
         for key in graph.keys(loaded, word)
     }
     assert {spec.checkpoint for spec in loaded.transfer.values()} == folders
     assert {spec.fetched for spec in loaded.prepare.values()} == {
-        str(pipeline.output(loaded, "fetch", key)) for key in loaded.fetch
+        str(paths.output(loaded, "fetch", key)) for key in loaded.fetch
     }
 
 

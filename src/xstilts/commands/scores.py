@@ -16,8 +16,10 @@ from rich.text import Text
 from xstilts.benchmarks import protocols
 from xstilts.benchmarks.aggregates import ALL as WHOLE
 from xstilts.benchmarks.aggregates import GROUP
-from xstilts.core import paths
+from xstilts.core import design, paths
+from xstilts.core.errors import UserError
 from xstilts.core.params import Params
+from xstilts.report import main_table
 from xstilts.report.data import Results, Row, load, signed, size_text, stars
 from xstilts.results.scores import ALL, ZERO_SHOT
 
@@ -33,6 +35,22 @@ GAINS = (
     "Zero-shot mean minus that of none (its row: the score), over seeds; * p < 0.05, ** p < 0.01"
     "\nafter Holm; † a run predicts one class only. Intervals, languages:\n{page}"
 )
+
+
+def show_scores(latex: bool, as_csv: bool) -> None:
+    """Print the main result of the study in use: for people, for a paper, or for a program.
+
+    Raises:
+        UserError: two forms are asked for; the aggregate is missing.
+    """
+    if latex and as_csv:
+        raise UserError("--latex and --csv are two forms of one table. Mend: give one of them")
+    params = design.load()
+    if not latex and not as_csv:
+        print_table(params)
+        return
+    results = load(params, paths.aggregated(params.study))
+    print((main_table.latex if latex else main_table.as_csv)(results), end="")
 
 
 def print_table(params: Params, console: Console | None = None) -> None:

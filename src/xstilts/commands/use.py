@@ -12,8 +12,9 @@ from xstilts.core import design, files, paths
 from xstilts.core.design import InUse
 from xstilts.core.errors import UserError
 from xstilts.study import dvc_files, pins
+from xstilts.study import settings as settings_file
 from xstilts.study.compiler import compile_study
-from xstilts.study.schema import read_study
+from xstilts.study.schema import Study, read_study
 
 PARAMS = """\
 # The study that `dvc repro` runs, and what is set otherwise here than in its file.
@@ -33,12 +34,14 @@ def use(name: str | None) -> None:
     used = _used(name)
     name = name or used.study
     settings = used.settings if used.study == name else {}
-    content = compiled(name, settings)
+    study = read_study(name, settings)
+    content = _compiled(study)
     if used.study != name:
         text = PARAMS.format(study=name, file=paths.study_file(name))
         files.write_bytes(paths.PARAMS, text.encode())
     design.write(content)
     dvc_files.write(content)
+    settings_file.write(study, content)
     loaded = design.load(name)
     Console(soft_wrap=True).print(
         f"the study in use is [bold]{name}[/]: {len(loaded.transfer)} runs, "
@@ -49,7 +52,11 @@ def use(name: str | None) -> None:
 
 def compiled(name: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
     """The params of a study, with settings over those of its file."""
-    return compile_study(read_study(name, settings), paths.study_file(name), pins.load())
+    return _compiled(read_study(name, settings))
+
+
+def _compiled(study: Study) -> dict[str, Any]:
+    return compile_study(study, paths.study_file(study.study), pins.load())
 
 
 def _used(name: str | None) -> InUse:

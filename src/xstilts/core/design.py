@@ -4,6 +4,7 @@
     design/<study>.json                 all params of a study
     design/<stage>/<study>/<key>.json   what one run of a stage reads of them: a dependency of it
     design/targets/<study>.json         the targets, which all runs of `transfer` read
+    design/settings/<study>.json        what a study sets, for `dvc params diff` (study/settings.py)
     design.json                         what dvc.yaml reads: the runs of the study in use
 
 JSON, as DVC parses YAML 40 times as slowly. A design that is not what params.yaml and the study's

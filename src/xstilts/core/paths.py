@@ -6,8 +6,12 @@ One rule: `<root>/<stage>/<study>/<key>`, so two studies never share an output.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xstilts.core import flow
+
+if TYPE_CHECKING:
+    from xstilts.core.params import Params
 
 PARAMS = Path("params.yaml")
 PINS = Path("pins.yaml")
@@ -107,10 +111,49 @@ def report(study: str) -> Path:
 
 
 def metrics_file(study: str) -> Path:
-    """What `dvc metrics show` prints."""
+    """What a study concludes, in git: `xstilts verify` compares it."""
     return Path("results/aggregate") / f"{study}.metrics.json"
+
+
+def report_metrics(study: str) -> Path:
+    """What `dvc metrics show` and `dvc metrics diff` print; in git."""
+    return Path("report") / f"{study}.metrics.json"
+
+
+def settings(study: str) -> Path:
+    """What a study sets, which `dvc params diff` compares; no stage reads it."""
+    return Path("design/settings") / f"{study}.json"
 
 
 def provenance(study: str, stage: str, key: str) -> Path:
     """When, where and on what a stage ran: differs from run to run, so it is no DVC output."""
     return Path("provenance") / study / stage / f"{key}.json"
+
+
+def output(loaded: Params, word: str, key: str) -> Path:
+    """The output folder of a run of a stage, which holds its record.json."""
+    study = loaded.study
+    by_word = {
+        "fetch": lambda: fetched(study, key),
+        "prepare": lambda: Path(loaded.prepare[key].out),
+        "check": lambda: check_record(study),
+        "subsample": lambda: subsampled(study, key),
+        "pretrain": lambda: pretrained(study),
+        "intermediate": lambda: intermediate(study, key),
+        "transfer": lambda: transferred(study, key),
+        "aggregate": lambda: aggregated(study),
+        "report": lambda: report(study),
+    }
+    return by_word[word]()
+
+
+def outputs(loaded: Params, word: str, key: str) -> list[Path]:
+    """All that a run of a stage writes: its folder, and what is in git beside it."""
+    study = loaded.study
+    beside = {
+        "prepare": [statistics(study, key)],
+        "check": [checked(study), statistics(study, "overlap")],
+        "aggregate": [metrics_file(study)],
+        "report": [report_metrics(study)],
+    }
+    return [output(loaded, word, key), *beside.get(word, [])]

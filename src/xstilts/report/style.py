@@ -1,4 +1,4 @@
-"""How every figure looks and is written: style, colours, SVG and PNG with stable bytes.
+"""How every figure looks and is written: style, colours, SVG, PDF and PNG with stable bytes.
 
 matplotlib is imported at the top, which takes a second: the stage `report` imports figures late.
 """
@@ -26,6 +26,7 @@ LETTER = 0.066  # inches, a wide guess at a letter of 7.5 points
 STYLE: dict[str, Any] = {
     "svg.hashsalt": "xstilts",
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,  # TrueType: what publishers ask for; its text can be searched and edited
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
@@ -58,16 +59,19 @@ class Figure:
 
 
 def save(figure: Figure, folder: Path) -> str:
-    """Write `<name>.svg` and `<name>.png` (200 dots per inch); returns the SVG's text."""
+    """Write `<name>.svg`, `.pdf` and `.png` (200 dots per inch); returns the SVG's text."""
     with matplotlib.rc_context(STYLE):
-        vector, pixels = io.BytesIO(), io.BytesIO()
+        vector, pages, pixels = io.BytesIO(), io.BytesIO(), io.BytesIO()
         nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
         figure.canvas.savefig(vector, format="svg", metadata=nothing)
+        unsaid = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+        figure.canvas.savefig(pages, format="pdf", metadata=unsaid)
         figure.canvas.savefig(pixels, format="png", dpi=200, metadata={"Software": None})
     text = re.sub(
         r"'DejaVu Sans'(, sans-serif)?", "Helvetica, Arial, sans-serif", vector.getvalue().decode()
     )
     write_bytes(folder / f"{figure.name}.svg", text.encode())
+    write_bytes(folder / f"{figure.name}.pdf", pages.getvalue())
     write_bytes(folder / f"{figure.name}.png", pixels.getvalue())
     return text
 

@@ -53,7 +53,7 @@ def latex(table: Table) -> str:
         f"% {table.title}. Needs \\usepackage{{booktabs}}",
         f"\\begin{{tabular}}{{{'l' + 'r' * (len(table.header) - 1)}}}",
         "\\toprule",
-        " & ".join(_tex(name) for name in table.header) + r" \\",
+        " & ".join(tex(name) for name in table.header) + r" \\",
         "\\midrule",
         *(" & ".join(_tex_entry(entry) for entry in row) + r" \\" for row in table.rows),
         "\\bottomrule",
@@ -63,27 +63,21 @@ def latex(table: Table) -> str:
 
 
 def _tex_entry(entry: Entry) -> str:
-    small = f" {{\\scriptsize {_tex(entry.small)}}}" if entry.small else ""
+    small = f" {{\\scriptsize {tex(entry.small)}}}" if entry.small else ""
     mark = entry.mark.replace("†", r"\dagger").replace("≈", r"\approx")
     mark = f"$^{{{mark}}}$" if mark else ""
-    return _tex(entry.text) + mark + small
+    return tex(entry.text) + mark + small
 
 
-def _tex(text: str) -> str:
+SIGNS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "#": r"\#",
+    "_": r"\_", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": "$<$", ">": "$>$", "|": "$|$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
+    "≈": r"$\approx$", "→": r"$\rightarrow$", "†": r"$\dagger$", "Δ": r"$\Delta$", "·": r"$\cdot$",
+    "–": "--", "—": "---", "…": r"\ldots{}", "“": "``", "”": "''", "‘": "`", "’": "'",
+}  # fmt: skip
+
+
+def tex(text: str) -> str:
     """Text with LaTeX's special characters escaped and signs as mathematics."""
-    for plain_text, escaped in (
-        ("\\", r"\textbackslash{}"),
-        ("&", r"\&"),
-        ("%", r"\%"),
-        ("#", r"\#"),
-        ("_", r"\_"),
-        ("$", r"\$"),
-        ("−", "$-$"),
-        ("±", r"$\pm$"),
-        ("†", r"$\dagger$"),
-        ("≈", r"$\approx$"),
-        ("<", "$<$"),
-        ("→", r"$\rightarrow$"),
-    ):
-        text = text.replace(plain_text, escaped)
-    return text
+    return "".join(SIGNS.get(sign, sign) for sign in text)

@@ -1,8 +1,9 @@
 """Stage `report`: the page, figures, tables and plot data of a study.
 
-Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the leak check in
-`statistics/<study>/overlap.json` where there is one, and for studies that follow a published
-protocol `references.yaml`. Writes `report/<study>/`, whose bytes depend on these and params alone.
+Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves in the record
+of each run, the leak check in `statistics/<study>/overlap.json` where there is one, and for studies
+that follow a published protocol `references.yaml`. Writes `report/<study>/` and the metrics file
+beside it, whose bytes depend on these and params alone.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: a file of the aggregate is missing or broken.
     """
     # matplotlib takes a second to import: only now.
-    from xstilts.report import page, style, table, tables
+    from xstilts.report import main_table, page, plots, style, table, tables
 
     results = reading.load(params, paths.aggregated(params.study))
     with output_folder(paths.report(params.study)) as out:
@@ -35,10 +36,13 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         built = tables.build(results)
         for one in built.values():
             table.save(one, out / "tables")
+        main_table.save(results, out / "tables")
         page.save(results, out / "plots")
+        plots.save(results, out / "plots")
         write_bytes(out / "index.html", page.render(results, saved, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
-        inputs = list(results.files)
+        inputs = [*results.files, *plots.record_files(results)]
         made = record.make(params, "report", key, params.report, inputs, {}, None, tuple(written))
         write_json(out / "record.json", made)
+    write_json(paths.report_metrics(params.study), plots.metrics(results))
     return made

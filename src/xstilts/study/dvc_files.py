@@ -1,6 +1,7 @@
 """What dvc.yaml reads of a compiled study: its runs, and the paths that differ from run to run.
 
-    design.json                            vars of dvc.yaml: stage -> <study>/<key> -> paths
+    design.json                            vars of dvc.yaml: stage -> <study>/<key> -> paths; and
+                                           how many runs there are
     pipelines/<study>/<group>/dvc.yaml     of a large study the runs of a task, language and seed,
                                            with their subsets and a dvc.lock of their own
 
@@ -17,6 +18,7 @@ from typing import Any
 import yaml
 
 from xstilts.core import design, files, flow, paths
+from xstilts.core.params import Params
 from xstilts.records import code
 
 LARGE = 150  # runs, above which they have files of their own
@@ -31,15 +33,16 @@ def write(content: Mapping[str, Any]) -> None:
     Their dvc.lock files stay, as the entries of other studies in /dvc.lock do.
     """
     study = content["study"]
-    for old in paths.PIPELINES.glob("*/*/dvc.yaml"):
-        old.unlink()
+    for name in ("dvc.yaml", "design.json"):  # the second was written by version 0.1.0
+        for old in paths.PIPELINES.glob(f"*/*/{name}"):
+            old.unlink()
     runs = {word: _stage(word, content) for word in flow.WORDS}
     if len(content["transfer"]) > LARGE:
         template = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
         for group, part in _groups(content, runs).items():
             _write_group(paths.PIPELINES / study / group, part, template, study)
         runs |= {word: {} for word in SHARDED}
-    design.write_ordered(paths.DESIGN, runs)
+    design.write_ordered(paths.DESIGN, {"runs": len(content["transfer"]), **runs})
 
 
 def _stage(word: str, content: Mapping[str, Any]) -> Json:
@@ -70,11 +73,26 @@ def _groups(content: Mapping[str, Any], runs: Mapping[str, Json]) -> dict[str, J
     study = content["study"]
     out: dict[str, Json] = {}
     for run, spec in content["transfer"].items():
-        group = f"{spec['task']}-{spec['source_language']}-s{spec['seed']}"
-        part = out.setdefault(group, {word: {} for word in SHARDED})
+        part = out.setdefault(_group(spec), {word: {} for word in SHARDED})
         for word, key in _stages_of(run, content).items():
             part[word][f"{study}/{key}"] = runs[word][f"{study}/{key}"]
     return out
+
+
+def address(loaded: Params, word: str, key: str) -> str:
+    """What `dvc repro` calls a run of a stage: its name, or in a large study with the file."""
+    name = f"{word}@{loaded.study}" + ("" if word in flow.SINGLE else f"/{key}")
+    if word not in SHARDED or len(loaded.transfer) <= LARGE:
+        return name
+    content = loaded.model_dump(include={"study", "transfer", "intermediate"})
+    for run, spec in content["transfer"].items():
+        if _stages_of(run, content).get(word) == key:
+            return f"{paths.PIPELINES / loaded.study / _group(spec) / 'dvc.yaml'}:{name}"
+    return name
+
+
+def _group(spec: Mapping[str, Any]) -> str:
+    return f"{spec['task']}-{spec['source_language']}-s{spec['seed']}"
 
 
 def _stages_of(run: str, content: Mapping[str, Any]) -> dict[str, str]:
@@ -92,6 +110,6 @@ def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
         word: {**template[word], "do": {"wdir": "../../..", **template[word]["do"]}}
         for word in SHARDED
     }
-    text = yaml.safe_dump({"vars": ["design.json"], "stages": stages}, sort_keys=False)
-    design.write_ordered(folder / "design.json", part)
+    # Inside, as `dvc params diff` lists all that comes from a file of its own.
+    text = yaml.safe_dump({"vars": [part], "stages": stages}, sort_keys=False)
     files.write_bytes(folder / "dvc.yaml", (HEAD.format(study=study) + text).encode())

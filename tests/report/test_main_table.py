@@ -1,0 +1,185 @@
+"""The table for a paper: LaTeX that compiles, numbers of the summary, the same as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import fake_study
+import pytest
+
+from xstilts.commands import scores
+from xstilts.core import paths
+from xstilts.core.errors import UserError
+from xstilts.core.params import Params
+from xstilts.core.progress import Observe
+from xstilts.report import main_table, table, tables
+from xstilts.report.data import Results, load
+from xstilts.report.style import STYLE, Figure, save
+from xstilts.stages import aggregate
+
+ROOT = Path(__file__).parents[2]
+QUIET = Observe(quiet=True)
+PAGE = (
+    r"\documentclass{article}\usepackage{booktabs}\usepackage[a4paper,margin=2.5cm]{geometry}"
+    "\n\\begin{document}\n%s\n\\end{document}\n"
+)
+
+
+def aggregated(study: Params, folder: Path) -> Results:
+    """The aggregate of a made-up study."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        shutil.copy(ROOT / "references.yaml", folder)
+        fake_study.write(study, examples=30)
+        aggregate.run(study, "fake", QUIET)
+        return load(study, paths.aggregated("fake"))
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Two targets, two tasks, a control, a collapsed run."""
+    return aggregated(fake_study.params(resamples=30), tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """All targets of XTREME, every method."""
+    return aggregated(fake_study.large(), tmp_path_factory.mktemp("large"))
+
+
+@pytest.fixture(params=["small", "large"])
+def results(request: pytest.FixtureRequest) -> Results:
+    """Either."""
+    found: Results = request.getfixturevalue(request.param)
+    return found
+
+
+def width(line: str) -> int:
+    """Columns that a line of a tabular fills."""
+    spans = [int(count) for count in re.findall(r"\\multicolumn\{(\d+)\}", line)]
+    return len(re.split(r"(?<!\\)&", line)) + sum(spans) - len(spans)
+
+
+def check(text: str) -> None:
+    """What LaTeX would refuse: bytes, braces, environments, signs, columns of a line."""
+    assert text.isascii()
+    plain = re.sub(r"(?m)(?<!\\)%.*$", "", text).replace(r"\\", "\n")
+    bare = re.sub(r"\\[{}&%#_$]", "", plain)
+    depth = 0
+    for sign in bare:
+        depth += {"{": 1, "}": -1}.get(sign, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert bare.count("$") % 2 == 0
+    outside = re.sub(r"\$[^$]*\$", "", bare)
+    assert not re.search(r"[#_^~<>|]", re.sub(r"\\label\{[^}]*\}", "", outside))
+    begun = re.findall(r"\\begin\{([a-z*]+)\}", text)
+    assert begun == re.findall(r"\\end\{([a-z*]+)\}", text)[::-1]
+    (shape,) = re.findall(r"\\begin\{tabular\}\{([lrc]+)\}", text)
+    body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    assert lines
+    assert {width(line) for line in lines} == {len(shape)}
+
+
+def test_every_table_is_sound_latex(results: Results) -> None:
+    """It is pasted into a paper the night before a deadline."""
+    check(main_table.latex(results))
+    for one in tables.build(results).values():
+        check(table.latex(one))
+
+
+def test_special_signs_are_escaped() -> None:
+    """A task or language may be called anything."""
+    signs = "a_b & 5% #1 {x} ~^\\ $ <→> |±×† “q” – …"
+    entry = table.Entry(signs, signs)
+    check(table.latex(table.Table("x", "x", "", [signs], [[entry]], [])))
+    assert table.tex(r"\{") == r"\textbackslash{}\{"
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no TeX here")
+def test_it_compiles_and_fits_the_page(results: Results, tmp_path: Path) -> None:
+    """By a real TeX, where there is one."""
+    short = [one for one in tables.build(results).values() if len(one.rows) <= 100]
+    texts = [main_table.latex(results), *map(table.latex, short)]
+    (tmp_path / "main.tex").write_text(PAGE % texts[0])
+    (tmp_path / "all.tex").write_text(PAGE % "\n\\clearpage\n".join(texts))
+    for name in ("main", "all"):
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+        if name == "main" and len(results.targets) < main_table.FEW:
+            assert r"Overfull \hbox" not in done.stdout
+
+
+def test_it_has_the_numbers_of_the_summary(small: Results) -> None:
+    """Rounded; the best setting is bold, the control never; a collapsed run is marked."""
+    text = main_table.latex(small)
+    for target in small.targets:
+        for group in small.groups:
+            row = small.row(target, "zero-shot", group["group"])
+            assert row is not None
+            half = (row["high"] - row["low"]) / 2
+            assert re.search(rf"{row['mean']:.1f}\D.*\\pm\${half:.1f}", text)
+    assert text.count(r"\textbf") == len(small.columns)
+    assert not [line for line in text.splitlines() if "shuffled" in line and "textbf" in line]
+    assert r"$^{\dagger}$" in text
+    assert r"95\% interval" in text
+
+
+def test_the_csv_has_a_row_a_setting(results: Results) -> None:
+    """In full precision; what is not tested is empty."""
+    rows = list(csv.DictReader(io.StringIO(main_table.as_csv(results))))
+    assert [row["setting"] for row in rows] == [group["group"] for group in results.groups]
+    target = results.targets[0]
+    for row in rows:
+        found = results.row(target, results.headline(target), row["setting"])
+        assert found is not None
+        assert float(row[f"{target}.mean"]) == found["mean"]
+        assert row[f"{target}.delta"] == ("" if found["delta"] is None else str(found["delta"]))
+
+
+def test_the_command_prints_either(
+    small: Results,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`xstilts scores --latex > table.tex`: nothing but the table."""
+    monkeypatch.setattr(scores.design, "load", lambda: small.params)
+    monkeypatch.setattr(scores, "load", lambda params, folder: small)
+    scores.show_scores(latex=True, as_csv=False)
+    assert capsys.readouterr().out == main_table.latex(small)
+    scores.show_scores(latex=False, as_csv=True)
+    assert capsys.readouterr().out == main_table.as_csv(small)
+    with pytest.raises(UserError, match="two forms of one table"):
+        scores.show_scores(latex=True, as_csv=True)
+
+
+def test_two_forms_at_once_are_refused(project: Path, refused: Callable[..., str]) -> None:
+    """Through the command line."""
+    refused(lambda: None, "scores --latex --csv", "two forms of one table")
+
+
+def test_a_figure_is_saved_for_papers_too(tmp_path: Path) -> None:
+    """SVG, PDF and PNG, with the same bytes each time and no date or program in them."""
+    import matplotlib
+    from matplotlib.figure import Figure as Canvas
+
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=(2, 1))
+        canvas.subplots().plot([1, 2], label="−1 → ü")
+    for folder in ("a", "b"):
+        save(Figure("x", "x", "", canvas), tmp_path / folder)
+    for name in ("x.svg", "x.pdf", "x.png"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    pdf = (tmp_path / "a/x.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF")
+    for word in (b"CreationDate", b"Producer", b"/Creator"):
+        assert word not in pdf
