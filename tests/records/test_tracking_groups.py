@@ -149,11 +149,15 @@ def test_claims_and_a_broken_store(project: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_seeds_with_other_metrics_are_joined_where_they_agree() -> None:
     """A seed that lacks a metric does not stop the others."""
-    base = {"stage": "transfer", "study": "demo"}
+    base = {"stage": "transfer", "study": "demo", "curves": {"loss": [[0, 1.0]]}}
     records = [
         ({**base, "key": f"a-s{seed}", "params": {"seed": seed}, "metrics": metrics}, (seed, 9))
-        for seed, metrics in ((2, {"x": 2.0}), (1, {"x": 1.0, "y": 5.0}))
+        for seed, metrics in (
+            (2, {"x.zero_shot": 2.0, "loss": 1.0}),
+            (1, {"x.zero_shot": 1.0, "x.sw": 5.0, "loss": 1.0}),
+        )
     ]
     (one,) = tracking_groups.settings(records)
-    assert one.metrics == {"seeds": 2.0, "x": 1.5, "x.sd": 0.707, "y": 5.0}
+    told = {"x.zero_shot": 1.5, "x.zero_shot.sd": 0.707, "x.sw": 5.0}
+    assert one.metrics == {"seeds": 2.0, **told}, "and no loss"
     assert one.times == (1, 9)

@@ -29,7 +29,9 @@ class Setting:
     """Runs that differ in their seed alone.
 
     Attributes:
-        metrics: name -> mean, `<name>.sd` -> standard deviation of two or more seeds, `seeds`.
+        metrics: name -> mean (of scores; a loss is no result), `<target>.zero_shot.sd` -> standard
+            deviation of two or more seeds, `seeds`. An SD of each language, too, would double what
+            the table of settings loads; the report has intervals.
         keys: run keys of the seeds' records.
         times: start of the first run and end of the last, in ms.
     """
@@ -64,9 +66,11 @@ def _setting(name: str, seeds: list[tuple[Json, tuple[int, int]]]) -> Setting:
     tags["seed"] = ", ".join(str(record["params"]["seed"]) for record in records)
     metrics = {"seeds": float(len(records))}
     for metric in records[0]["metrics"]:
+        if metric in records[0].get("curves", {}):
+            continue
         values = [one["metrics"][metric] for one in records if metric in one["metrics"]]
         metrics[metric] = round(fmean(values), DIGITS)
-        if len(values) > 1:
+        if len(values) > 1 and metric.endswith(".zero_shot"):
             metrics[f"{metric}.sd"] = round(stdev(values), DIGITS)
     keys = [tracking_view.run_key(record) for record in records]
     return Setting(name, tags, metrics, keys, (min(t[0] for t in times), max(t[1] for t in times)))
