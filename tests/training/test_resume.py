@@ -46,6 +46,15 @@ def test_every_option_goes_on_too(tmp_path: Path, job: str, zero: int) -> None:
     assert same(tmp_path / "straight", tmp_path / "stopped")
 
 
+def test_a_state_that_was_half_deleted_is_trained_anew(tmp_path: Path) -> None:
+    """A stop in the middle of deleting a done training's files must not spoil the next start."""
+    for name in ("straight", "deleted"):
+        jobs.run(str(tmp_path / name), 1, "single")
+    (tmp_path / "deleted" / loop.TRAINED).unlink()
+    jobs.run(str(tmp_path / "deleted"), 1, "single")
+    assert same(tmp_path / "straight", tmp_path / "deleted")
+
+
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns_and_go_on_to_the_same_bits(tmp_path: Path) -> None:
     """`processes: 2` keeps batch, order and dropout; stopped and resumed at every ZeRO stage."""

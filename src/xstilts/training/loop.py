@@ -118,7 +118,7 @@ def train(run: Run) -> tuple[Path, History]:
         Diverged: a loss that is no number.
     """
     trained, finished = run.state / TRAINED, run.state / "history.json"
-    if finished.exists():
+    if finished.exists() and trained.exists():  # a stop may leave one, as a done state is deleted
         return trained, History(**files.read_json(finished))
     for head in run.data:
         if not head.features:
