@@ -82,9 +82,9 @@ def test_the_prior_finds_what_variances_have_in_common() -> None:
 
 def test_a_setting_is_shrunk_towards_the_prior_and_one_seed_borrows_it() -> None:
     """(df0 s0 + df s) / (df0 + df), by hand; nothing is known better than all settings together."""
-    prior = inference.Prior(4.0, 6.0, 20.0)
+    prior = inference.Prior(4.0, 6.0, 9.0, 20.0)
     assert prior.moderate(10.0, 2.0) == (pytest.approx((6 * 4 + 2 * 10) / 8), 8.0)
-    assert prior.moderate(0.0, 0.0) == (4.0, 6.0)
+    assert prior.moderate(0.0, 0.0) == (4.0, 9.0)
     assert prior.moderate(4.0, 50.0)[1] == 20.0
 
 

@@ -246,6 +246,6 @@ def _best(results: Results) -> Table:
         " setting with the best mean rank over those that have them. Rows in other languages, and"
         " test rows, choose nothing. The best of many looks better than it is, for luck chose along"
         " (winner's curse): the corrected gain, over zero-shot rows, makes the choice without each"
-        " seed in turn and scores it on that seed. The intervals of “best” take the choice as given."
+        " seed in turn and scores it on that seed. Intervals of “best” take the choice as given."
     )
     return Table("best", "Best setting for each target", caption, header, rows, results.best)

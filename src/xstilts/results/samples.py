@@ -8,7 +8,7 @@ languages of one family. Every question is then a contrast of settings in a samp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -114,7 +114,9 @@ class Sample:
         """
         return self._estimate(weights, [self.parts(weights)], confidence)
 
-    def contrast_languages(self, weights: Weights, confidence: float = CONFIDENCE) -> Estimate:
+    def contrast_languages(
+        self, weights: Weights, confidence: float = CONFIDENCE
+    ) -> Estimate | None:
         """As `contrast`, of languages like these: they are drawn, too. None from one language.
 
         What languages have in common stays. What each has of its own, be it chance or not, shows
@@ -124,7 +126,7 @@ class Sample:
         """
         parts, value = self._by_language, self.value(weights)
         if len(parts) < 2:
-            return Estimate(value)
+            return None
         fixed = self.parts(weights)
         whole = inference.total(fixed)
         apart = sum(inference.total(sample.parts(weights)).variance for _, sample in parts)
@@ -148,12 +150,16 @@ class Sample:
 
     @cached_property
     def _by_language(self) -> list[tuple[float, Sample]]:
-        """Each language's weight in the whole, and its part of the whole as a sample."""
+        """Each language's share of the whole, 1 in all, and its part of the whole as a sample."""
         found: dict[str, list[tuple[float, Sample]]] = {}
         for name, weight, sample in self.languages:
             found.setdefault(name, []).append((weight, sample))
+        whole = sum(weight for _, weight, _ in self.languages)
         return [
-            (sum(w for w, _ in mine), combine([s.closed() for _, s in mine], [w for w, _ in mine]))
+            (
+                sum(weight for weight, _ in mine) / whole,
+                combine([sample.closed() for _, sample in mine], [weight for weight, _ in mine]),
+            )
             for mine in found.values()
         ]
 
@@ -177,6 +183,12 @@ class Sample:
             [self.expected[row] for row in rows],
             None if self.pulls is None else self.pulls[rows],
         )
+
+    def without(self, runs: Collection[RunKey]) -> Sample:
+        """The other runs, in each language, too."""
+        kept = [row for row, run in enumerate(self.runs) if run not in runs]
+        parts = [(name, weight, one.without(runs)) for name, weight, one in self.languages]
+        return replace(self._taken(kept), languages=parts)
 
     def closed(self) -> Sample:
         """To be added to samples of other targets, whose examples are others."""

@@ -103,8 +103,8 @@ def _summary_row(
         "group": group.label,
         **asdict(group),
         "mean": _tidy(mean.value),
-        "low": _tidy(max(0.0, mean.low or 0.0)),
-        "high": _tidy(min(100.0, mean.high if mean.high is not None else 100.0)),
+        "low": _tidy(max(0.0, mean.low)),
+        "high": _tidy(min(100.0, mean.high)),
         "expected": _tidy(sum(expected) / len(runs)) if len(expected) == len(runs) else None,
         "seeds": len(runs),
         "n": sample.n,
@@ -168,7 +168,7 @@ def _slope_row(
     """One series; see `slope_rows`."""
     weights = slope(members)
     found = sample.contrast(weights, confidence)
-    like = sample.contrast_languages(weights, confidence) if language == ZERO_SHOT else Estimate(0)
+    like = sample.contrast_languages(weights, confidence) if language == ZERO_SHOT else None
     return {
         "study": study,
         "target": target.name,
@@ -185,8 +185,9 @@ def _slope_row(
     }
 
 
-def _bounds(name: str, found: Estimate) -> Row:
-    return {f"{name}_low": _tidy(found.low), f"{name}_high": _tidy(found.high)}
+def _bounds(name: str, found: Estimate | None) -> Row:
+    low, high = (None, None) if found is None else (_tidy(found.low), _tidy(found.high))
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 def correct(rows: Sequence[Row]) -> None:

@@ -17,21 +17,24 @@ from typing import Any
 
 import pyarrow as pa
 
+from xstilts import tasks
 from xstilts.benchmarks import aggregates
 from xstilts.core import paths
 from xstilts.core.files import output_folder, read_json, write_json, write_parquet
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe, Record
 from xstilts.records import code, record
-from xstilts.results import best, scores, summary
+from xstilts.results import best, questions, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import BEST, Run, ScoreRow
+from xstilts.tasks.languages import LANGUAGES
 
 ARTIFACTS = (
     "scores.parquet",
     "summary.parquet",
     "slopes.parquet",
+    "questions.parquet",
     "benchmark.parquet",
     "best.parquet",
 )
@@ -53,6 +56,12 @@ SLOPES_SCHEMA = pa.schema(
     + [("sizes", pa.list_(_whole))]
     + [(name, _number) for name in ("slope", "low", "high", "like_low", "like_high")]
     + [("seeds", _whole)]
+    + [(name, _number) for name in ("p", "p_holm")]
+)
+QUESTIONS_SCHEMA = pa.schema(
+    [(name, _text) for name in ("study", "question", "target", "subject", "other")]
+    + [(name, _number) for name in ("value", "low", "high", "like_low", "like_high")]
+    + [("count", _whole)]
     + [(name, _number) for name in ("p", "p_holm")]
 )
 
@@ -83,7 +92,9 @@ def run(params: Params, key: str, observe: Observe) -> Record:
             results.append(summary.measure(target, cells))
             advance(1)
     results.append(summary.over_targets(results))
-    table = summary.summary_rows(params.study, results, params.aggregate.confidence)
+    confidence = params.aggregate.confidence
+    table = summary.summary_rows(params.study, results, confidence)
+    answers = questions.rows(params.study, results, table, facts(params), confidence)
     published = [*rows, *best.chosen_rows(rows, choices)]
     tables = {
         "scores": scores.to_table(rows, code.identity("transfer")),
@@ -91,6 +102,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         "slopes": _table(
             summary.slope_rows(params.study, results, params.aggregate.confidence), SLOPES_SCHEMA
         ),
+        "questions": _table(answers, QUESTIONS_SCHEMA),
         "benchmark": _table(aggregates.rows(params.study, published), aggregates.SCHEMA),
         "best": _table(best.table_rows(params.study, choices, results, validation), best.SCHEMA),
     }
@@ -118,6 +130,19 @@ def metrics_of(folders: Mapping[str, Path]) -> dict[str, dict[str, float]]:
         UserError: a run has no record.
     """
     return {name: read_json(folder / "record.json")["metrics"] for name, folder in folders.items()}
+
+
+def facts(params: Params) -> questions.Facts:
+    """What is known of the languages and of the intermediate tasks of the runs."""
+    named = {run.task for run in params.transfer.values()} & set(tasks.NAMES)
+    loaded = [tasks.load(name) for name in sorted(named)]
+    return questions.Facts(
+        {code: language.family for code, language in LANGUAGES.items()},
+        {code: language.script for code, language in LANGUAGES.items()},
+        lambda source, language: None,
+        {task.name: task.kind for task in loaded},
+        frozenset(task.name for task in loaded if task.origin == "machine"),
+    )
 
 
 def runs_of(rows: Sequence[ScoreRow]) -> list[Run]:
