@@ -111,11 +111,14 @@ def plan(
     flops: Annotated[
         float | None, typer.Option(help="Sustained FLOP/s of one GPU, for the estimated hours.")
     ] = None,
+    seed_sd: Annotated[
+        float | None, typer.Option(help="Points between seeds, for the smallest gain.", min=0.0)
+    ] = None,
 ) -> None:
-    """Print runs and cells, what is done, what `dvc repro` would run, and what that costs."""
+    """Print runs and cells, what is done, what would run, its cost, and what it could tell."""
     from xstilts.commands.plan import show_plan
 
-    show_plan(flops)
+    show_plan(flops, seed_sd)
 
 
 @app.command()

@@ -7,6 +7,7 @@ not, nor do heads. Rows are counted where they are prepared, published or usual 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,12 +105,17 @@ class Estimate:
         """Training rows of a run of phase ii; None: not known."""
         return _sum(list(self.part_rows(run).values()))
 
-    def evaluated(self, target: Target) -> int:
-        """Rows that are scored, of all languages; the pool of a ranking too."""
+    def scored(self, target: Target, languages: Sequence[str]) -> int:
+        """Rows of some languages that are scored."""
         folder, total = Path(target.rows), 0
-        for language in target.languages:
+        for language in languages:
             rows = self.counted(str(paths.rows(folder, language, target.split)))
             total += rows or EVALUATED.get(target.task, UNKNOWN_ROWS)
+        return total
+
+    def evaluated(self, target: Target) -> int:
+        """Rows that are read to score, of all languages; the pool of a ranking too."""
+        total = self.scored(target, target.languages)
         return total + (POOLS.get(target.task, 0) if target.candidates else 0)
 
     def operations(self, word: str, key: str) -> float:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from xstilts.commands import graph
+from xstilts.commands import graph, power
 from xstilts.commands.estimate import Estimate, Rate
 from xstilts.commands.obstacles import obstacles
 from xstilts.core import design, flow
@@ -20,12 +20,18 @@ WIDTH = 100  # columns that the tables need
 SHOWN = 12  # languages that are named; more are counted
 
 
-def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
+def show(
+    loaded: Params,
+    pending: set[str],
+    flops: float | None = None,
+    seed_sd: float | None = None,
+) -> None:
     """Print the plan.
 
     Args:
         pending: stages, as DVC names them, that `dvc repro` would run.
         flops: sustained operations a second of one GPU, for the hours; None: see estimate.py.
+        seed_sd: points between seeds, for the smallest gain; None: see power.py.
     """
     console = Console(highlight=False, width=max(Console().width, WIDTH))
     estimate = Estimate(loaded, flops)
@@ -44,6 +50,10 @@ def show(loaded: Params, pending: set[str], flops: float | None = None) -> None:
         f"{cells - todo} done, {todo} to run with `dvc repro`.",
         soft_wrap=True,
     )
+    gains, rest = power.table(loaded, estimate, seed_sd)
+    if gains is not None:
+        console.print(gains)
+    console.print(rest, soft_wrap=True, markup=False)
     for line in _costs(loaded, estimate):
         console.print(line, soft_wrap=True)
     for line in _obstacles(loaded):
@@ -221,14 +231,15 @@ def _obstacles(loaded: Params) -> list[str]:
     return [head, *(f"  {one.what}: {one.why}. Mend: {one.mend}" for one in found)]
 
 
-def show_plan(flops: float | None = None) -> None:
+def show_plan(flops: float | None = None, seed_sd: float | None = None) -> None:
     """Print stages with counts, runs with their state, costs, and what stands in the way.
 
     Args:
         flops: sustained operations a second of one GPU, for the hours.
+        seed_sd: points between seeds, for the smallest gain.
 
     Raises:
         UserError: the study is not compiled; DVC is not there or cannot read the project.
     """
     loaded = design.load()
-    show(loaded, graph.pending(loaded), flops)
+    show(loaded, graph.pending(loaded), flops, seed_sd)
