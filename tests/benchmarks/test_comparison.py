@@ -161,7 +161,7 @@ def test_marks_come_with_the_tasks_that_they_are_about() -> None:
     found = {row.name: row.caution for row in comparison.compare(own, [published])}
     assert found["xnli"] == "mind it"
     assert found["udpos"] == found["structured"] == STILTS.cautions["udpos"]
-    assert found["all"] == f"{STILTS.cautions['udpos']} mind it"
+    assert found["all"] == f"{STILTS.cautions['udpos']} | mind it"
 
 
 def test_scores_by_a_protocol_that_the_study_does_not_follow_are_refused() -> None:

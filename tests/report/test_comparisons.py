@@ -88,6 +88,14 @@ def test_what_was_not_verified_is_marked_and_the_marks_are_explained(results: Re
         assert record["status"] in ("verified", "recalled", "derived")
 
 
+def test_every_caution_is_in_the_caption_once(results: Results) -> None:
+    """A group is marked for a task, too, whose own score was not published."""
+    table = tables(results)["comparison-x-stilts"]
+    said = {part for record in table.records for part in record["caution"].split(" | ") if part}
+    assert len(said) >= 3
+    assert all(table.caption.count(part) == 1 for part in said)
+
+
 def test_what_is_not_of_one_kind_stands_apart_with_the_reason(results: Results) -> None:
     """Validation rows of the paper's baseline never meet our test rows."""
     made = tables(results)

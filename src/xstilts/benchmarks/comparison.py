@@ -43,7 +43,7 @@ class Compared:
         difference: ours minus published, in points.
         why: why there is no difference though the numbers are of one kind; "" where there is one.
         unlike: what the two numbers are made of differently; then there is no difference.
-        caution: what to know when comparing; "" if nothing.
+        caution: what to know when comparing, sentences joined by ` | `; "" if nothing.
     """
 
     protocol: str
@@ -157,7 +157,7 @@ def caution(protocol: Protocol, entry: Reference, level: str, name: str) -> str:
     """What is to be known of the tasks of a number."""
     said = (protocol.cautions, entry.cautions)
     parts = members(protocol, level, name)
-    return " ".join(known[task] for known in said for task in parts if task in known)
+    return " | ".join(known[task] for known in said for task in parts if task in known)
 
 
 def _compared(

@@ -6,7 +6,7 @@ or other rows gave. Called by `published`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from xstilts.benchmarks.aggregates import ALL, GROUP, SCORE, TASK
@@ -103,13 +103,8 @@ def _caption(own: Own, compared: Sequence[Compared]) -> str:
     if verified:
         text += f" The largest difference to a verified number is {plain(max(verified))} points."
     text += f" {MARKS_TEXT}"
-    cautions = dict.fromkeys(one.caution for one in compared if one.level == TASK and one.caution)
-    return text + (f" {CAUTION} {' '.join(_once(cautions))}" if cautions else "")
-
-
-def _once(cautions: Mapping[str, None]) -> list[str]:
-    """Cautions, without those that are part of another."""
-    return [one for one in cautions if not any(one != more and one in more for more in cautions)]
+    cautions = dict.fromkeys(part for one in compared for part in one.caution.split(" | ") if part)
+    return text + (f" {CAUTION} {' '.join(cautions)}" if cautions else "")
 
 
 def _apart(own: Own, compared: Sequence[Compared]) -> Table:
