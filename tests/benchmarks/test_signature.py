@@ -6,13 +6,14 @@ Run: python -m pytest tests/benchmarks/test_signature.py
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import fake_study
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.benchmarks import aggregates, protocols, signature
+from xstilts.benchmarks import aggregates, protocols, references, signature
 from xstilts.benchmarks.protocols import PROTOCOLS
 from xstilts.benchmarks.signature import SCORERS, Signature
 from xstilts.core.errors import UserError
@@ -141,3 +142,16 @@ def test_a_mean_joins_no_test_and_validation_rows() -> None:
     assert retrieval["value"] is retrieval["sd"] is whole["value"] is None
     assert retrieval["missing"] == "bucc on validation rows; tatoeba on test rows"
     assert [row["value"] for row in aggregates.unmixed(rows[1:], {"xnli": targets["xnli"]})]
+
+
+def test_an_entry_s_own_scorer_counts(root: Path) -> None:
+    """LAReQA's README has the whole ranking, XTREME-R's Tatoeba an encoder that had seen SQuAD."""
+    unlike = {
+        (entry.system, task): one.unlike(signature.own(target("xtreme-r", task)))
+        for entry in references.load(root / "references.yaml")
+        if entry.protocol == "xtreme-r"
+        for task, one in references.signatures(entry).items()
+    }
+    assert unlike["mBERT, X-X", "lareqa"] == "scorer map, not map@20"
+    assert unlike["XLM-R Large", "tatoeba"] == "scorer cosine/mean/squad_v1, not cosine/mean"
+    assert unlike["XLM-R Large", "lareqa"] == unlike["mBERT, X-X", "tatoeba"] == ""
