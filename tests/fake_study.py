@@ -91,7 +91,6 @@ def params(
     tasks: dict[str, list[int]] | None = None,
     languages: list[str] | None = None,
     seeds: tuple[int, ...] = (1, 2),
-    resamples: int = 300,
 ) -> Params:
     """The study's params."""
     tasks = tasks or {"facts": [1000, 4000, 16000], "order": [1000, 16000]}
@@ -105,7 +104,7 @@ def params(
         },
         transfer={name: Transfer(**spec) for name, spec in transfer.items()},
         targets={name: Target(**target(name, languages)) for name in TARGETS},
-        aggregate=Aggregate(resamples=resamples),
+        aggregate=Aggregate(),
         report=Report(title=TITLE, description=DESCRIPTION, source="world"),
     )
 
@@ -138,7 +137,7 @@ def large(protocol: str = "x-stilts", best: bool = True, seeds: tuple[int, ...] 
         transfer={name: Transfer(**spec) for name, spec in transfer.items()},
         targets={name: Target(**official_target(official, name)) for name in official.languages},
         pretrain=Pretrain(source="hub", reads="x", model="FacebookAI/xlm-roberta-large"),
-        aggregate=Aggregate(resamples=60, best_per_target=best),
+        aggregate=Aggregate(best_per_target=best),
         report=Report(title=TITLE, description=DESCRIPTION, source="hub"),
     )
 

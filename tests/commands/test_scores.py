@@ -18,7 +18,7 @@ from xstilts.stages import aggregate
 @pytest.fixture
 def params() -> Params:
     """A study's params."""
-    return fake_study.params({"facts": [1000, 4000]}, resamples=20)
+    return fake_study.params({"facts": [1000, 4000]})
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_odd_studies_draw(
 ) -> None:
     """A single point, no source language, or more languages than colours must not stop a report."""
     monkeypatch.chdir(tmp_path)
-    drawn = page.build(aggregated(fake_study.params(tasks, languages, (1,), resamples=20)))
+    drawn = page.build(aggregated(fake_study.params(tasks, languages, (1,))))
     assert {figure.name for figure in drawn} == expected | {
         "languages-paraphrase", "languages-fact_qa",
     }  # fmt: skip

@@ -44,7 +44,7 @@ def aggregated(study: Params, folder: Path) -> Results:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """Two targets, two tasks, a control, a collapsed run."""
-    return aggregated(fake_study.params(resamples=30), tmp_path_factory.mktemp("small"))
+    return aggregated(fake_study.params(), tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def _small(folder: Path) -> Results:
-    return results(fake_study.params(resamples=20), folder)
+    return results(fake_study.params(), folder)
 
 
 @pytest.fixture

@@ -1,26 +1,19 @@
-"""Bootstrap, tests and slopes against formulas, an independent slow version, and simulation."""
+"""Intervals and tests against formulas, scipy, a slow bootstrap, and simulation."""
 
 from __future__ import annotations
 
-import random
-
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
 from xstilts.results import inference
-
-
-def ids(size: int) -> list[str]:
-    return [f"example-{i}" for i in range(size)]
+from xstilts.results.inference import Part
 
 
 def answers(rng: np.random.Generator, probability: float, runs: int, size: int) -> np.ndarray:
     return (rng.random((runs, size)) < probability).astype(float)
-
-
-def draws_of(num: np.ndarray, seeds: list[int], resamples: int = 500, seed: int = 1) -> np.ndarray:
-    runs = inference.run_draws(num, np.ones_like(num), ids(num.shape[1]), resamples, seed)
-    return inference.group_draws(runs, seeds, seed)
 
 
 def test_score_is_a_ratio_of_sums_and_not_a_mean_of_ratios() -> None:
@@ -29,138 +22,110 @@ def test_score_is_a_ratio_of_sums_and_not_a_mean_of_ratios() -> None:
     assert inference.score(np.zeros(2), np.zeros(2)) == 0.0
 
 
-def test_first_draw_is_the_estimate_itself() -> None:
-    """All arithmetic on draws relies on entry 0 being the data as they are."""
-    rng = np.random.default_rng(0)
-    num, den = rng.random((3, 40)), 1.0 + rng.random((3, 40))
-    draws = inference.run_draws(num, den, ids(40), 20, 1)
-    expected = [inference.score(n, d) for n, d in zip(num, den, strict=True)]
-    np.testing.assert_allclose(draws[0], expected)
-    assert inference.group_draws(draws, [1, 2, 3], 1)[0] == pytest.approx(np.mean(expected))
+@given(st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_pulls_are_the_derivative_of_the_score(seed: int) -> None:
+    """An example that counts a little more moves the score by its pull, and all of them by 0."""
+    rng = np.random.default_rng(seed)
+    num, den = rng.random((2, 30)), 1.0 + rng.random((2, 30))
+    pulled = inference.pulls(num, den)
+    np.testing.assert_allclose(pulled.sum(axis=1), 0.0, atol=1e-9)
+    weights = np.ones(30)
+    weights[7] += 1e-6
+    moved = inference.score(weights * num[0], weights * den[0]) - inference.score(num[0], den[0])
+    assert moved / 1e-6 == pytest.approx(pulled[0, 7], rel=1e-4, abs=1e-6)
 
 
-def test_every_resample_has_as_many_examples_as_the_data() -> None:
-    """A resample of another size would have another variance."""
-    counts = inference.example_counts(ids(37), 50, 1)
-    assert counts.shape == (50, 37)
-    assert (counts.sum(axis=1) == 37).all()
-
-
-def test_blocks_change_memory_and_not_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine-dependent block size must not reach the report's bytes."""
-    whole = inference.example_counts(ids(30), 25, 1)
-    monkeypatch.setattr(inference, "BLOCK", 70)
-    np.testing.assert_array_equal(inference.example_counts(ids(30), 25, 1), whole)
-
-
-def test_draws_depend_on_seed_and_ids_alone() -> None:
-    """Equal ids share draws (parallel test sets); another seed or set of ids does not."""
-    first = inference.example_counts(ids(30), 25, 1)
-    np.testing.assert_array_equal(inference.example_counts(ids(30), 25, 1), first)
-    assert (inference.example_counts(ids(30), 25, 2) != first).any()
-    assert (inference.example_counts([f"x{i}" for i in range(30)], 25, 1) != first).any()
-
-
-def test_order_of_the_runs_of_a_group_changes_nothing() -> None:
-    """Folders are listed in any order; seed 2 is drawn when seed 2 is drawn."""
-    num = answers(np.random.default_rng(0), 0.6, 3, 50)
-    np.testing.assert_allclose(draws_of(num, [1, 2, 3]), draws_of(num[[2, 0, 1]], [3, 1, 2]))
-
-
-def test_spread_of_one_seed_is_the_binomial_one() -> None:
-    """With one seed the interval is over examples alone: sqrt(p (1 - p) / n)."""
-    num = answers(np.random.default_rng(0), 0.7, 1, 2000)
-    rate = num.mean()
-    expected = 100 * np.sqrt(rate * (1 - rate) / 2000)
-    assert np.std(draws_of(num, [1], 4000)[1:]) == pytest.approx(expected, rel=0.05)
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_spread_over_seeds_is_unbiased(count: int) -> None:
-    """Runs that differ by seed alone: the variance of a mean of S is s^2 / S, also where S is 2."""
-    rates = np.linspace(0.4, 0.8, count)
-    num = np.repeat(rates[:, None], 10, axis=1)  # no example differs from another
-    draws = draws_of(num, list(range(count)), 20000)
-    expected = np.std(100 * rates, ddof=1) / np.sqrt(count)
-    assert np.std(draws[1:]) == pytest.approx(expected, rel=0.03)
-
-
-def slow_bootstrap(num: np.ndarray, base: np.ndarray, resamples: int) -> tuple[float, float]:
-    """The paired interval in plain Python loops, with another random generator."""
-    rng = random.Random(5)
-    seeds, size = num.shape
-    found = []
-    for _ in range(resamples):
-        chosen = [rng.randrange(size) for _ in range(size)]
-        members = [rng.randrange(seeds) for _ in range(seeds - 1)]
-        total = 0.0
-        for member in members:
-            gain = sum(num[member][i] - base[member][i] for i in chosen)
-            total += 100 * gain / size
-        found.append(total / len(members))
-    found.sort()
-    return found[int(0.025 * resamples)], found[int(0.975 * resamples)]
-
-
-def test_paired_interval_equals_an_independent_slow_one() -> None:
-    """Two implementations that share no line agree within the error of their resamples."""
+def test_covariance_by_examples_is_that_of_a_slow_bootstrap() -> None:
+    """Examples drawn with replacement, scores counted anew: the closed form without its algebra."""
     rng = np.random.default_rng(3)
-    base = answers(rng, 0.5, 4, 120)
-    num = np.maximum(base, answers(rng, 0.25, 4, 120))
-    difference = draws_of(num, [1, 2, 3, 4], 4000) - draws_of(base, [1, 2, 3, 4], 4000)
-    assert inference.interval(difference, 0.95) == pytest.approx(
-        slow_bootstrap(num, base, 4000), abs=0.45
-    )
+    den = rng.integers(1, 5, size=(2, 150)).astype(float)
+    num = np.floor(den * rng.random((2, 150)))
+    drawn = []
+    for _ in range(20_000):
+        rows = rng.integers(150, size=150)
+        drawn.append(100 * num[:, rows].sum(axis=1) / den[:, rows].sum(axis=1))
+    found = inference.example_covariance(inference.pulls(num, den))
+    np.testing.assert_allclose(found, np.cov(np.array(drawn).T), rtol=0.08, atol=0.2)
 
 
-def test_pairing_removes_what_two_runs_share() -> None:
-    """Runs that differ on few examples have a narrow difference, however uncertain each is."""
-    base = answers(np.random.default_rng(0), 0.5, 1, 400)
-    better = base.copy()
-    better[0, np.flatnonzero(base[0] == 0)[:8]] = 1
-    low, high = inference.interval(draws_of(better, [1]) - draws_of(base, [1]), 0.95)
-    alone = inference.interval(draws_of(base, [1]), 0.95)
-    assert 0 < low < 2 < high
-    assert high - low < 0.4 * (alone[1] - alone[0])
+def test_covariance_of_one_run_is_the_binomial_one() -> None:
+    """100^2 p (1 - p) / (n - 1), the textbook's."""
+    num = answers(np.random.default_rng(0), 0.7, 1, 500)
+    rate = num.mean()
+    found = inference.example_covariance(inference.pulls(num, np.ones_like(num)))
+    assert found[0, 0] == pytest.approx(1e4 * rate * (1 - rate) / 499)
 
 
-def simulate(rng: np.random.Generator, level: float, seeds: int, size: int) -> np.ndarray:
-    """Runs of one setting: seeds differ (2 points), examples have their own difficulty."""
-    hard = rng.normal(scale=0.2, size=size)
-    rates = np.clip(level + rng.normal(scale=0.02, size=(seeds, 1)) + hard, 0, 1)
-    return (rng.random((seeds, size)) < rates).astype(float)
+def test_own_noise_is_what_runs_do_not_share() -> None:
+    """Runs that answer alike have none; runs that guess have nothing else."""
+    rng = np.random.default_rng(1)
+    alike = np.repeat(answers(rng, 0.5, 1, 400), 3, axis=0)
+    guesses = answers(rng, 0.5, 3, 400)
+    for num, expected in ((alike, 0.0), (guesses, 1e4 * 0.25 / 400 / 3)):
+        covariance = inference.example_covariance(inference.pulls(num, np.ones_like(num)))
+        assert inference.own_noise(covariance) == pytest.approx(expected, rel=0.15, abs=1e-9)
 
 
-def test_intervals_cover_the_truth() -> None:
-    """About 95 of 100 intervals hold the true score; a bootstrap of the wrong thing does not."""
-    rng = np.random.default_rng(7)
-    hits = 0
-    for repeat in range(200):
-        num = simulate(rng, 0.5, 4, 150)
-        low, high = inference.interval(draws_of(num, [1, 2, 3, 4], 300, repeat), 0.95)
-        hits += low <= 50.0 <= high
-    assert 180 <= hits <= 198
+def test_the_prior_finds_what_variances_have_in_common() -> None:
+    """Forty settings of equal variance know it well; where variances differ, each counts more."""
+    rng = np.random.default_rng(2)
+    df = np.full(40, 4.0)
+    equal = inference.prior(9.0 * rng.chisquare(4, 40) / 4, df)
+    spread = inference.prior(9.0 * 5 / rng.chisquare(5, 40) * rng.chisquare(4, 40) / 4, df)
+    assert equal is not None
+    assert spread is not None
+    assert equal.variance == pytest.approx(9.0, rel=0.2)
+    assert equal.df > 12 > spread.df > 2
+    assert equal.pooled_df == 160
 
 
-def test_p_is_small_for_an_effect_and_uniform_without_one() -> None:
-    """No effect: about 5 of 100 below 0.05. An effect of 15 points: nearly all."""
-    rng = np.random.default_rng(8)
-    false, true = 0, 0
-    for repeat in range(200):
-        base, same = simulate(rng, 0.5, 4, 150), simulate(rng, 0.5, 4, 150)
-        better = simulate(rng, 0.65, 4, 150)
-        none = draws_of(base, [1, 2, 3, 4], 200, repeat)
-        false += inference.p_value(draws_of(same, [1, 2, 3, 4], 200, repeat) - none, 150) < 0.05
-        true += inference.p_value(draws_of(better, [1, 2, 3, 4], 200, repeat) - none, 150) < 0.05
-    assert false <= 22
-    assert true >= 180
+def test_a_setting_is_shrunk_towards_the_prior_and_one_seed_borrows_it() -> None:
+    """(df0 s0 + df s) / (df0 + df), by hand; nothing is known better than all settings together."""
+    prior = inference.Prior(4.0, 6.0, 9.0, 20.0)
+    assert prior.moderate(10.0, 2.0) == (pytest.approx((6 * 4 + 2 * 10) / 8), 8.0)
+    assert prior.moderate(0.0, 0.0) == (4.0, 9.0)
+    assert prior.moderate(4.0, 50.0)[1] == 20.0
+
+
+def test_where_settings_say_little_each_keeps_its_own_variance() -> None:
+    """Two settings, or scores that are all alike: the wider answer; no second seed: no answer."""
+    few = inference.prior(np.array([1.0, 9.0, 0.0]), np.array([2.0, 2.0, 0.0]))
+    assert few is not None
+    assert few.moderate(1.0, 2.0) == (1.0, 2.0)
+    assert few.moderate(0.0, 0.0) == (9.0, 1.0)  # one seed: the largest, and hardly known
+    alike = inference.prior(np.array([0.0] * 5 + [3.0]), np.ones(6))
+    assert alike is not None
+    assert alike.moderate(0.0, 0.0) == (3.0, 1.0)
+    assert inference.prior(np.zeros(3), np.zeros(3)) is None
+
+
+def test_scores_that_happen_to_be_equal_do_not_spoil_the_prior() -> None:
+    """Two seeds with one score: a variance of 0 has no likelihood, and must not become nan."""
+    found = inference.prior(np.array([0.0, 1.0, 2.0, 4.0, 3.0]), np.ones(5))
+    assert found is not None
+    assert 0 < found.variance < 10
+    assert 0 < found.df < 10**5
+
+
+def test_two_settings_alone_are_compared_as_welch_does() -> None:
+    """Without a prior the moderated t is the t of unequal variances: scipy's."""
+    first, second = np.array([50.0, 53.0, 51.0]), np.array([58.0, 57.0, 63.0, 60.0])
+    parts = [Part(float(x.var(ddof=1)) / len(x), len(x) - 1.0) for x in (first, second)]
+    difference = float(second.mean() - first.mean())
+    theirs = stats.ttest_ind(second, first, equal_var=False)
+    assert inference.p_value(difference, parts, 10**6) == pytest.approx(theirs.pvalue)
+    interval = theirs.confidence_interval(0.95)
+    half = inference.half_width(parts, 0.95)
+    assert (difference - half, difference + half) == pytest.approx(tuple(interval))
 
 
 def test_p_of_no_difference_and_of_a_certain_one() -> None:
     """No spread is no proof: five examples cannot give a p below 1/16."""
-    assert inference.p_value(np.zeros(100), 5) == 1.0
-    assert inference.p_value(np.full(100, 3.0), 5) == 1 / 16
-    assert inference.p_value(np.full(100, 3.0), 10**6) == inference.SMALLEST_P
+    assert inference.p_value(0.0, [Part(1.0, 3.0)], 5) == 1.0
+    assert inference.p_value(3.0, [Part(0.0, 3.0)], 5) == 1 / 16
+    assert inference.p_value(3.0, [Part(1e-6, 300.0)], 5) == 1 / 16
+    assert inference.p_value(90.0, [Part(1e-6, 300.0)], 10**6) == inference.SMALLEST_P
 
 
 def test_holm_on_a_known_example() -> None:
@@ -170,7 +135,9 @@ def test_holm_on_a_known_example() -> None:
     assert inference.holm([0.9, 0.8]) == [1.0, 1.0]
 
 
-def test_slope_of_a_line_is_its_slope() -> None:
-    """50, 53, 56 over 1K, 10K, 100K are 3 points per tenfold, in every draw."""
-    draws = np.array([[50.0, 40.0], [53.0, 44.0], [56.0, 48.0]])
-    np.testing.assert_allclose(inference.slope([1000, 10000, 100000], draws), [3.0, 4.0])
+@given(st.lists(st.integers(1, 10**6), min_size=2, max_size=6, unique=True))
+def test_slope_is_that_of_least_squares(sizes: list[int]) -> None:
+    """The weights, times scores, are scipy's regression on the decimal logarithm."""
+    scores = np.sqrt(np.arange(len(sizes)) + 1.0)
+    theirs = stats.linregress(np.log10(sizes), scores).slope
+    assert inference.log_size(sizes) @ scores == pytest.approx(theirs, rel=1e-6, abs=1e-6)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from xstilts.results.samples import Sample
+from xstilts.results.samples import measure as sample_of
 from xstilts.results.scores import BEST, Group, Run, group_order
 from xstilts.results.summary import (
-    Bootstrap,
-    Cell,
     Target,
     correct,
     measure,
@@ -22,25 +22,24 @@ from xstilts.results.summary import (
 NONE = Group("none", "none", "none", 0)
 SMALL, LARGE = (Group("single", "squad", "en", size) for size in (1000, 10000))
 RUNS = [Run(f"{g.label}-s{s}", g, s) for g in (NONE, SMALL, LARGE) for s in (1, 2)]
-BOOTSTRAP = Bootstrap(resamples=50)
 
 
-def cell(language: str, scores: list[float], size: int = 20) -> Cell:
+def cell(language: str, scores: list[float], runs: list[Run] = RUNS, size: int = 20) -> Sample:
     """One language; run i has the score scores[i]."""
     num = np.zeros((len(scores), size))
     for row, score in zip(num, scores, strict=True):
         row[: round(score * size / 100)] = 1.0
-    flags = {run.name: language == "sw" and run.name == "none-s1" for run in RUNS}
-    return Cell(language, [str(i) for i in range(size)], RUNS, num, np.ones_like(num), flags)
+    flags = [language == "sw" and run.name == "none-s1" for run in runs]
+    return sample_of(runs, num, np.ones_like(num), flags)
 
 
 def results(name: str = "xnli") -> list:
-    cells = [
-        cell("en", [80, 80, 80, 80, 90, 90]),
-        cell("de", [60, 70, 65, 75, 80, 90]),
-        cell("sw", [30, 40, 45, 45, 50, 60]),
-    ]
-    return [measure(Target(name, "en", "accuracy", 33.3), cells, BOOTSTRAP)]
+    cells = {
+        "en": cell("en", [80, 80, 80, 80, 90, 90]),
+        "de": cell("de", [60, 70, 65, 75, 80, 90]),
+        "sw": cell("sw", [30, 40, 45, 45, 50, 60]),
+    }
+    return [measure(Target(name, "en", "accuracy", 33.3), cells)]
 
 
 def find(rows: list[dict], language: str, group: str) -> dict:
@@ -49,7 +48,7 @@ def find(rows: list[dict], language: str, group: str) -> dict:
 
 def test_means_and_deltas_are_plain_arithmetic() -> None:
     """Zero-shot leaves out the source language, mean does not; the delta is to `none`."""
-    rows = summary_rows("s", results(), BOOTSTRAP)
+    rows = summary_rows("s", results())
     assert find(rows, "de", "squad-en-10000")["mean"] == 85
     assert find(rows, "zero-shot", "none")["mean"] == 50  # (65 + 35) / 2
     assert find(rows, "zero-shot", "squad-en-10000")["mean"] == 70  # (85 + 55) / 2
@@ -59,17 +58,38 @@ def test_means_and_deltas_are_plain_arithmetic() -> None:
 
 
 def test_deltas_are_paired() -> None:
-    """A group that answers as the baseline does differs by 0 for sure, however few the examples."""
+    """A group that answers as the baseline does differs by 0."""
     same = cell("de", [60, 70, 60, 70, 80, 90])
-    rows = summary_rows("s", [measure(Target("x", "en", "f1", 0.0), [same], BOOTSTRAP)], BOOTSTRAP)
+    rows = summary_rows("s", [measure(Target("x", "en", "f1", 0.0), {"de": same})])
     row = find(rows, "de", "squad-en-1000")
-    assert (row["delta"], row["delta_low"], row["delta_high"], row["p"]) == (0, 0, 0, 1)
-    assert row["low"] < row["high"]
+    assert (row["delta"], row["p"]) == (0, 1)
+    assert row["delta_low"] == -row["delta_high"]
+    assert row["low"] < row["mean"] < row["high"]
+
+
+def test_whose_interval_it_is() -> None:
+    """Languages are drawn in the zero-shot mean alone; there the interval is the wider one."""
+    rows = summary_rows("s", results())
+    row = find(rows, "zero-shot", "squad-en-10000")
+    assert row["like_low"] <= row["delta_low"] < row["delta_high"] <= row["like_high"]
+    assert find(rows, "mean", "squad-en-10000")["like_low"] is None
+    assert find(rows, "de", "squad-en-10000")["like_low"] is None
+
+
+def test_one_seed_everywhere_tests_nothing() -> None:
+    """Scores and intervals over examples stay; every p is null, and Holm has nothing to correct."""
+    runs = [run for run in RUNS if run.seed == 1]
+    cells = {name: cell(name, [50, 60, 70], runs) for name in ("en", "de", "sw")}
+    found = [measure(Target("x", "en", "f1", 0.0), cells)]
+    for row in [*summary_rows("s", found), *slope_rows("s", found)]:
+        assert row["p"] is None
+        assert row["p_holm"] is None
+    assert find(summary_rows("s", found), "zero-shot", "squad-en-1000")["delta_low"] < 10
 
 
 def test_counts_of_seeds_examples_and_collapsed_runs_are_kept() -> None:
     """A collapsed run counts in the mean, and is seen in every row that it enters."""
-    rows = summary_rows("s", results(), BOOTSTRAP)
+    rows = summary_rows("s", results())
     assert find(rows, "sw", "none")["collapsed"] == 1
     assert find(rows, "zero-shot", "none")["collapsed"] == 1
     assert find(rows, "de", "none")["collapsed"] == 0
@@ -79,7 +99,7 @@ def test_counts_of_seeds_examples_and_collapsed_runs_are_kept() -> None:
 
 def test_slope_is_of_the_group_means() -> None:
     """60 to 70 from 1K to 10K: see the zero-shot means above."""
-    rows = slope_rows("s", results(), BOOTSTRAP)
+    rows = slope_rows("s", results())
     row = next(row for row in rows if row["language"] == "zero-shot")
     assert row["sizes"] == [1000, 10000]
     assert row["slope"] == pytest.approx(70 - (70 + 45) / 2)
@@ -88,24 +108,22 @@ def test_slope_is_of_the_group_means() -> None:
 def test_all_is_the_mean_over_targets() -> None:
     """The paper's headline is an average over targets; one target has none."""
     both = results() + results("pawsx")
-    rows = summary_rows("s", [over_targets(both)], BOOTSTRAP)
+    rows = summary_rows("s", [over_targets(both)])
     assert find(rows, "zero-shot", "squad-en-10000")["delta"] == 20
     assert find(rows, "zero-shot", "none")["n"] == 80
-    assert summary_rows("s", [over_targets(results())], BOOTSTRAP) == []
+    assert summary_rows("s", [over_targets(results())]) == []
 
 
 def test_a_target_in_its_source_language_alone_has_no_zero_shot() -> None:
     """Nothing is zero-shot there; an invented average would be."""
-    only = measure(Target("x", "en", "f1", 0.0), [cell("en", [1] * 6)], BOOTSTRAP)
-    assert {row["language"] for row in summary_rows("s", [only], BOOTSTRAP)} == {"en", "mean"}
+    only = measure(Target("x", "en", "f1", 0.0), {"en": cell("en", [1] * 6)})
+    assert {row["language"] for row in summary_rows("s", [only])} == {"en", "mean"}
 
 
 def test_a_study_without_baseline_has_no_delta() -> None:
     """A missing baseline gives nulls and no error."""
-    part = cell("de", [50, 50, 60, 60, 70, 70])
-    runs = RUNS[2:]
-    only = Cell("de", part.ids, runs, part.num[2:], part.den[2:], part.collapsed)
-    rows = summary_rows("s", [measure(Target("x", "en", "f1", 0.0), [only], BOOTSTRAP)], BOOTSTRAP)
+    part = cell("de", [60, 60, 70, 70], RUNS[2:])
+    rows = summary_rows("s", [measure(Target("x", "en", "f1", 0.0), {"de": part})])
     assert {row["delta"] for row in rows} == {None}
     assert {row["p_holm"] for row in rows} == {None}
 
@@ -133,12 +151,12 @@ def test_variants_are_groups_and_series_of_their_own() -> None:
     """A run of 1,000 steps and one of 3 epochs are two points, and not two seeds of one."""
     other = replace(LARGE, variant="steps")
     runs = [Run(run.name, other if run.group == LARGE else run.group, run.seed) for run in RUNS]
-    part = replace(cell("de", [60, 70, 65, 75, 80, 90]), runs=runs)
-    found = [measure(Target("x", "en", "f1", 0.0), [part], BOOTSTRAP)]
-    rows = summary_rows("s", found, BOOTSTRAP)
+    part = cell("de", [60, 70, 65, 75, 80, 90], runs)
+    found = [measure(Target("x", "en", "f1", 0.0), {"de": part})]
+    rows = summary_rows("s", found)
     assert find(rows, "de", "squad-en-10000-steps")["variant"] == "steps"
     assert find(rows, "de", "squad-en-1000")["variant"] == ""
-    assert slope_rows("s", found, BOOTSTRAP) == []  # one size each
+    assert slope_rows("s", found) == []  # one size each
 
 
 def test_the_order_is_none_then_settings_then_best() -> None:

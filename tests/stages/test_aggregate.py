@@ -30,7 +30,7 @@ OUT = Path("results/aggregate/fake")
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Params:
     """A small study with its transfer results in an empty working folder."""
     monkeypatch.chdir(tmp_path)
-    params = fake_study.params({"facts": [1000, 4000]}, ["qaa", "qab", "qac"], resamples=50)
+    params = fake_study.params({"facts": [1000, 4000]}, ["qaa", "qab", "qac"])
     fake_study.write(params, examples=60)
     return params
 

@@ -25,7 +25,7 @@ REPORT = Path("report/fake")
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Params, Path]:
     """A study with its aggregate and its report; the folder is the project root."""
     root = tmp_path_factory.mktemp("study")
-    params = fake_study.params(resamples=100)
+    params = fake_study.params()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         fake_study.write(params, examples=100)

@@ -48,7 +48,6 @@ def benchmark_study(study: dict[str, Any]) -> dict[str, Any]:
     ]
     shared = {"source_language": "en", "protocol": "xtreme-r"}
     study["targets"] = {name: shared | spec for name, spec in TARGETS.items()}
-    study["aggregate"] = {"resamples": 10}
     return study
 
 

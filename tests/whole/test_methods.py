@@ -49,7 +49,7 @@ def test_every_method_reaches_the_report(
     """Parts that work alone may not fit: each method is compiled, trained, scored and shown."""
     monkeypatch.chdir(tmp_path)
     study["intermediate"] = METHODS
-    study["aggregate"] = {"best_per_target": True, "resamples": 20}
+    study["aggregate"] = {"best_per_target": True}
     study["targets"]["world_tags"] = {"source_language": "qaa", "protocol": "x-stilts"}
     Path("studies").mkdir()
     Path("studies/small.yaml").write_text(yaml.safe_dump(study))

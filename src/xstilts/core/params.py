@@ -257,8 +257,6 @@ class Transfer(Strict):
 class Aggregate(Strict):
     """How intervals are made, and what is chosen."""
 
-    resamples: int = Field(1000, gt=0)
-    seed: Seed = 1
     confidence: float = Field(0.95, gt=0.5, lt=1)
     best_per_target: bool = False  # a row `best`: per target the setting best on validation rows
 

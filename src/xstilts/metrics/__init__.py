@@ -2,7 +2,7 @@
 
 Each is our own small implementation of a published scorer and equals it to 1e-6 (see the modules
 for the sources). `METRICS[task.metric].score(predictions, references, language)` gives values of
-0-100; `per_example` gives what the main value is made of, for bootstraps and paired tests.
+0-100; `per_example` gives what the main value is made of, for intervals and paired tests.
 """
 
 from __future__ import annotations

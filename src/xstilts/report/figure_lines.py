@@ -80,7 +80,7 @@ def _caption(results: Results, targets: Sequence[str]) -> str:
     """How to read the panels."""
     text = (
         "Score over the number of intermediate training rows (log axis), one line per language,"
-        f" mean over seeds; bands and bars are {results.confidence} bootstrap intervals over"
+        f" mean over seeds; bands and bars are {results.confidence} intervals over"
         " examples and seeds. Open circles at the left: no intermediate training. Thick line:"
         " mean of the languages the target was not fine-tuned in; the level grey line is the same"
         " mean with no intermediate training."

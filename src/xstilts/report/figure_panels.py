@@ -111,7 +111,7 @@ def _caption(results: Results) -> str:
     return (
         f"{what if _baseline(results) else 'Zero-shot mean'} over the number of intermediate"
         " training rows (log axis), a line per task and language, mean over seeds; bars are"
-        f" {results.confidence} bootstrap intervals over examples and seeds, paired with the"
+        f" {results.confidence} intervals over examples and seeds, paired with the"
         " baseline where there is one. Data that were machine-translated have a panel of their own."
     )
 

@@ -18,15 +18,14 @@ AWAY = (
     " over its other languages; “mean” is over all of them."
 )
 INTERVALS = (
-    "{confidence} percentile intervals of {resamples} bootstrap resamples (seed {seed}): test"
-    " examples are redrawn, the same for all runs, so that differences are paired; then seeds,"
-    " S − 1 of S, which keeps the variance right. Intervals are somewhat too wide where seeds"
-    " hardly differ; with two or three seeds that differ much, somewhat too narrow."
+    "{confidence} intervals of a moderated t (Smyth 2004): the variance between the seeds of a"
+    " setting is shrunk towards that of all settings of the same target and language, and what"
+    " test examples do is paired, as all runs answer the same. They hold for these languages, other"
+    " seeds and other examples; “languages like these” also draws languages, and is wider."
 )
 TESTS = (
-    "Two-sided p of a paired difference: the estimate over the standard deviation of its resamples,"
-    " against the normal distribution. Holm's correction is over all zero-shot comparisons of the"
-    " study; means and single languages are families of their own."
+    "Two-sided p of the same t; none where no setting has two seeds. Holm's correction is over all"
+    " zero-shot comparisons of the study; means and single languages are families of their own."
 )
 
 
@@ -88,7 +87,7 @@ def _headline_slopes(results: Results) -> list[Row]:
 
 
 def _size_sentence(row: Row) -> str:
-    sure = row["p_holm"] < SIGNIFICANT
+    sure = row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT
     return (
         f"A tenfold of {series_text(series_of(row))} rows goes with"
         f" {signed(row['slope'])} points on {row['target']} ({plain(row['low'])} to"
@@ -141,11 +140,7 @@ def _count(number: int, word: str) -> str:
 def notes(results: Results) -> list[tuple[str, str]]:
     """(name, text) of each note."""
     params = results.params
-    intervals = INTERVALS.format(
-        confidence=results.confidence,
-        resamples=params.aggregate.resamples,
-        seed=params.aggregate.seed,
-    )
+    intervals = INTERVALS.format(confidence=results.confidence)
     return [
         ("Data", _data(params.report.source)),
         *_left_out(results),

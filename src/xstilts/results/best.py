@@ -6,6 +6,10 @@ shuffled labels left out: the highest validation value, mean over seeds. A targe
 validation rows, which is scored as it is (retrieval), takes the setting with the best mean rank
 over the targets that have them. Rows in other languages, and test rows, decide nothing. Of equals
 the first in the order of the summary is taken.
+
+What was chosen as the best of many looks better than it is, as luck chose along (the winner's
+curse): the seeds that did well on validation rows did well on test rows, too. `corrected` makes the
+choice once without each seed, and scores it on that seed alone.
 """
 
 from __future__ import annotations
@@ -19,10 +23,20 @@ from scipy.stats import rankdata
 
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
-from xstilts.results.scores import BEST, DECIMALS, Group, Row, Run, ScoreRow, group_of, group_order
+from xstilts.results.samples import Sample
+from xstilts.results.scores import (
+    DECIMALS,
+    ZERO_SHOT,
+    Group,
+    Row,
+    Run,
+    ScoreRow,
+    group_of,
+    group_order,
+)
 from xstilts.results.summary import TargetResult
 
-Validation = Mapping[str, Mapping[Group, float]]  # target -> setting -> value, mean over seeds
+Validation = Mapping[str, Mapping[Group, Mapping[int, float]]]  # target -> setting -> seed -> value
 
 _COLUMNS = (
     ("study", pa.string(), "study file without its suffix"),
@@ -33,6 +47,8 @@ _COLUMNS = (
     ("second", pa.string(), "the next best setting, or ''"),
     ("second_value", pa.float64(), "its value or mean rank, or null"),
     ("candidates", pa.int64(), "settings chosen from"),
+    ("delta", pa.float64(), "gain of the choice in the zero-shot mean, as it looks; or null"),
+    ("delta_corrected", pa.float64(), "the same, chosen without the seed it is scored on; or null"),
 )
 SCHEMA = pa.schema(
     [pa.field(name, kind, metadata={"description": text}) for name, kind, text in _COLUMNS]
@@ -70,9 +86,9 @@ def read(
             "aggregate.best_per_target: no target of the study has validation rows."
             " Mend: add a target that is fine-tuned, or leave the option out"
         )
-    out: dict[str, dict[Group, float]] = {}
+    out: dict[str, dict[Group, dict[int, float]]] = {}
     for target in named:
-        found: dict[Group, list[float]] = {}
+        found: dict[Group, dict[int, float]] = {}
         for run in runs:
             if run.group.method in ("none", "shuffled"):
                 continue
@@ -82,17 +98,21 @@ def read(
                     f"the results of run {run.name} have no validation value of {target}, which"
                     " aggregate.best_per_target needs. Mend: delete them and `dvc repro`"
                 )
-            found.setdefault(run.group, []).append(value)
-        out[target] = {group: fmean(values) for group, values in found.items()}
+            found.setdefault(run.group, {})[run.seed] = value
+        out[target] = found
     return out
 
 
 def choose(targets: Sequence[str], validation: Validation) -> list[Choice]:
     """A choice for each target, in their order; none where there is nothing to choose from."""
-    ranks = mean_ranks(validation)
+    values = {
+        target: {group: fmean(seeds.values()) for group, seeds in groups.items()}
+        for target, groups in validation.items()
+    }
+    ranks = mean_ranks(values)
     choices = []
     for target in targets:
-        own = validation.get(target)
+        own = values.get(target)
         scores = {group: -value for group, value in own.items()} if own else ranks
         ordered = sorted(scores, key=lambda group: (scores[group], group_order(group)))
         shown = own or ranks
@@ -112,25 +132,43 @@ def choose(targets: Sequence[str], validation: Validation) -> list[Choice]:
     return choices
 
 
-def mean_ranks(validation: Validation) -> dict[Group, float]:
-    """Mean rank over the targets, 1 the best; equals share the mean of their ranks."""
-    parts = [values for values in validation.values() if values]
+def mean_ranks(values: Mapping[str, Mapping[Group, float]]) -> dict[Group, float]:
+    """Mean rank over the targets, 1 the best; equals share the mean of their ranks.
+
+    Args:
+        values: target -> setting -> validation value.
+    """
+    parts = [own for own in values.values() if own]
     shared = [group for group in parts[0] if all(group in part for part in parts)] if parts else []
     ranks = [rankdata([-part[group] for group in shared]) for part in parts]
     return {group: float(fmean(r[index] for r in ranks)) for index, group in enumerate(shared)}
 
 
-def add(results: Sequence[TargetResult], choices: Sequence[Choice]) -> None:
-    """Enter the group `best` into each target's cells: the very draws of the chosen group.
+def corrected(target: str, sample: Sample, validation: Validation) -> float | None:
+    """Score of `best` without the winner's curse; None where a setting has one seed alone.
 
-    Its intervals and differences ignore that the choice might fall otherwise on other rows.
+    For each seed: the choice by the validation values of the other seeds, scored on this one. The
+    mean over seeds is what a choice by S - 1 seeds is worth on a seed that it has not seen.
     """
-    chosen = {choice.target: choice.group for choice in choices}
-    for result in results:
-        group = chosen.get(result.target.name)
-        for cell in result.cells.values():
-            if group in cell:
-                cell[BEST] = cell[group]
+    seeds = sorted(
+        {seed for groups in validation.values() for own in groups.values() for seed in own}
+    )
+    scores = []
+    for seed in seeds:
+        others = {
+            name: {
+                group: {other: value for other, value in own.items() if other != seed}
+                for group, own in groups.items()
+            }
+            for name, groups in validation.items()
+        }
+        if not all(own for groups in others.values() for own in groups.values()):
+            return None
+        (choice,) = choose([target], others)
+        row = sample.rows.get((choice.group, seed))
+        if row is not None:
+            scores.append(float(sample.scores[row]))
+    return fmean(scores) if scores else None
 
 
 def chosen_rows(rows: Sequence[ScoreRow], choices: Sequence[Choice]) -> list[ScoreRow]:
@@ -144,8 +182,14 @@ def chosen_rows(rows: Sequence[ScoreRow], choices: Sequence[Choice]) -> list[Sco
     ]
 
 
-def table_rows(study: str, choices: Sequence[Choice]) -> list[Row]:
+def table_rows(
+    study: str,
+    choices: Sequence[Choice],
+    results: Sequence[TargetResult],
+    validation: Validation,
+) -> list[Row]:
     """Rows of `SCHEMA`."""
+    samples = {result.target.name: result.cells.get(ZERO_SHOT) for result in results}
     return [
         asdict(choice)
         | {
@@ -155,8 +199,26 @@ def table_rows(study: str, choices: Sequence[Choice]) -> list[Row]:
             "second": choice.second.label if choice.second else "",
             "second_value": _tidy(choice.second_value),
         }
+        | _gains(choice, samples.get(choice.target), validation)
         for choice in choices
     ]
+
+
+def _gains(choice: Choice, sample: Sample | None, validation: Validation) -> Row:
+    """What the choice gains in the zero-shot mean: as it looks, and corrected."""
+    none = (
+        next((group for group in sample.settings if group.method == "none"), None)
+        if sample
+        else None
+    )
+    if sample is None or none is None:
+        return {"delta": None, "delta_corrected": None}
+    score = corrected(choice.target, sample, validation)
+    baseline = sample.value({none: 1.0})
+    return {
+        "delta": _tidy(sample.value({choice.group: 1.0}) - baseline),
+        "delta_corrected": None if score is None else _tidy(score - baseline),
+    }
 
 
 def _tidy(value: float | None) -> float | None:

@@ -6,6 +6,7 @@ add up to.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from xstilts.core import paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.results import inference, scores
+from xstilts.results.samples import Sample, measure
 from xstilts.results.scores import Group, Run, ScoreRow
-from xstilts.results.summary import Cell, Target
+from xstilts.results.summary import Target
 
 TOLERANCE = 1e-3  # points between a score and what its predictions add up to
 
@@ -89,8 +91,8 @@ def targets(params: Params, rows: Sequence[ScoreRow]) -> Iterator[Target]:
 
 def read_cells(
     params: Params, target: Target, folders: Mapping[str, Path], rows: Sequence[ScoreRow]
-) -> Iterator[Cell]:
-    """All runs on one target, language by language.
+) -> dict[str, Sample]:
+    """All runs on one target: language -> sample.
 
     Raises:
         UserError: runs were scored on different examples, or predictions contradict the scores.
@@ -98,19 +100,49 @@ def read_cells(
     main = {row.cell: row for row in rows if row.main and row.target == target.name}
     names = sorted({name for name, _, _ in main})
     tables = {name: _read(folders[name] / "predictions.parquet", target.name) for name in names}
-    for language in params.targets[target.name].languages:
+    languages = params.targets[target.name].languages
+    shared = aligned({language: _part(tables[names[0]], language)[0] for language in languages})
+    cells = {}
+    for language in languages:
         parts = [_part(tables[name], language) for name in names]
-        for name, part in zip(names, parts, strict=True):
-            _check_part(main[name, target.name, language], part, parts[0], names[0])
-        yield Cell(
-            language,
-            parts[0][0].tolist(),
-            [run_of(main[name, target.name, language]) for name in names],
+        scored = [main[name, target.name, language] for name in names]
+        for row, part in zip(scored, parts, strict=True):
+            _check_part(row, part, parts[0], names[0])
+        cells[language] = measure(
+            [run_of(row) for row in scored],
             np.stack([num for _, num, _ in parts]),
             np.stack([den for _, _, den in parts]),
-            {name: main[name, target.name, language].collapsed for name in names},
-            {name: main[name, target.name, language].expected for name in names},
+            [row.collapsed for row in scored],
+            [row.expected for row in scored],
+            *shared.get(language, (None, 0)),
         )
+    return cells
+
+
+def aligned(ids: Mapping[str, Any]) -> dict[str, tuple[Any, int]]:
+    """Which languages have examples in common, as translations of each other have.
+
+    Languages share examples where their ids are all the same, or where some are, and are names;
+    a row's number in its own file is no name.
+
+    Returns:
+        Language -> (place of each of its examples among all that are shared, how many these are);
+        without the languages that share none.
+    """
+    lists = Counter(tuple(own.tolist()) for own in ids.values())
+    named = Counter(one for own in ids.values() for one in own.tolist() if not one.isdigit())
+    together = {
+        language: own
+        for language, own in ids.items()
+        if lists[tuple(own.tolist())] > 1 or any(named[one] > 1 for one in own.tolist())
+    }
+    if not together:
+        return {}
+    union = np.unique(np.concatenate(list(together.values())).astype(str))
+    return {
+        language: (np.searchsorted(union, own.astype(str)), len(union))
+        for language, own in together.items()
+    }
 
 
 def _read(path: Path, target: str) -> dict[str, Any]:

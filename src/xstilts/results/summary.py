@@ -1,4 +1,4 @@
-"""From scored examples to the summary of a study: a row per group x language, and slopes.
+"""From the samples of a study to its summary: a row per setting and language, and slopes.
 
 A group is one setting over its seeds: (method, task, source_language, size, variant). Beside the
 languages of a target there are two pseudo-languages: `mean` over all of them, and `zero-shot` over
@@ -9,13 +9,12 @@ group that `best.py` chose. Pure functions; `stages/aggregate.py` reads and writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-import numpy as np
-
 from xstilts.results import inference
-from xstilts.results.inference import Floats
+from xstilts.results.inference import Estimate
+from xstilts.results.samples import CONFIDENCE, Sample, average, combine
 from xstilts.results.scores import (
     AGGREGATES,
     ALL,
@@ -25,22 +24,8 @@ from xstilts.results.scores import (
     ZERO_SHOT,
     Group,
     Row,
-    Run,
     group_order,
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """All runs on the examples of one target in one language."""
-
-    language: str
-    ids: Sequence[str]
-    runs: Sequence[Run]
-    num: Floats  # (runs, examples)
-    den: Floats  # (runs, examples)
-    collapsed: Mapping[str, bool]  # run name -> one class predicted
-    expected: Mapping[str, float | None] = field(default_factory=dict)  # run name -> as counted
 
 
 @dataclass(frozen=True)
@@ -53,124 +38,62 @@ class Target:
     chance: float
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """How intervals are made."""
-
-    resamples: int = 1000
-    seed: int = 1
-    confidence: float = 0.95
-
-
-@dataclass
-class Measured:
-    """Draws of one group in one language or pseudo-language."""
-
-    draws: Floats
-    seeds: int
-    n: int
-    collapsed: int
-    expected: float | None = None  # what follows from the control world, mean over the seeds
-
-
 @dataclass
 class TargetResult:
-    """Draws of one target: language or pseudo-language -> group -> draws."""
+    """All runs on one target: language or pseudo-language -> sample."""
 
     target: Target
-    cells: dict[str, dict[Group, Measured]] = field(default_factory=dict)
+    cells: dict[str, Sample] = field(default_factory=dict)
 
 
-def measure(target: Target, cells: Iterable[Cell], bootstrap: Bootstrap) -> TargetResult:
-    """Draws of every group in every language of a target, and its two means."""
-    result = TargetResult(target)
-    for cell in cells:
-        result.cells[cell.language] = _measure_cell(cell, bootstrap)
-    languages = sorted(result.cells)
-    away = [language for language in languages if language != target.source_language]
+def measure(target: Target, languages: Mapping[str, Sample]) -> TargetResult:
+    """The languages of a target, and its two means."""
+    cells = dict(languages)
+    away = {name: one for name, one in languages.items() if name != target.source_language}
     for name, members in ((ZERO_SHOT, away), (MEAN, languages)):
         if members:
-            result.cells[name] = _average([result.cells[language] for language in members])
-    return result
-
-
-def _measure_cell(cell: Cell, bootstrap: Bootstrap) -> dict[Group, Measured]:
-    """One language: score every run under every resample, then join the seeds of each group."""
-    draws = inference.run_draws(cell.num, cell.den, cell.ids, bootstrap.resamples, bootstrap.seed)
-    members: dict[Group, list[int]] = {}
-    for index, run in enumerate(cell.runs):
-        members.setdefault(run.group, []).append(index)
-    measured = {}
-    for group, columns in members.items():
-        seeds = [cell.runs[index].seed for index in columns]
-        joined = inference.group_draws(draws[:, columns], seeds, bootstrap.seed)
-        collapsed = sum(cell.collapsed[cell.runs[index].name] for index in columns)
-        counted = [cell.expected.get(cell.runs[index].name) for index in columns]
-        measured[group] = Measured(joined, len(seeds), len(cell.ids), collapsed, _mean(counted))
-    return measured
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """The mean, or None where a value is missing."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
-def _average(parts: Sequence[Mapping[Group, Measured]]) -> dict[Group, Measured]:
-    """Mean of the draws over languages (or targets), for the groups that all parts have."""
-    shared = [group for group in parts[0] if all(group in part for part in parts)]
-    average = {}
-    for group in shared:
-        found = [part[group] for part in parts]
-        draws = np.mean([one.draws for one in found], axis=0)
-        average[group] = Measured(
-            draws,
-            min(one.seeds for one in found),
-            sum(one.n for one in found),
-            sum(one.collapsed for one in found),
-            _mean([one.expected for one in found]),
-        )
-    return average
+            cells[name] = average(members)
+    return TargetResult(target, cells)
 
 
 def over_targets(results: Sequence[TargetResult]) -> TargetResult:
     """The pseudo-target `all`: mean over the targets of their zero-shot means."""
-    parts = [result.cells[ZERO_SHOT] for result in results if ZERO_SHOT in result.cells]
-    chance = float(np.mean([result.target.chance for result in results]))
-    target = Target(ALL, "", "mean over targets", chance)
-    return TargetResult(target, {ZERO_SHOT: _average(parts)} if len(parts) > 1 else {})
+    parts = [result.cells[ZERO_SHOT].closed() for result in results if ZERO_SHOT in result.cells]
+    chance = sum(result.target.chance for result in results) / max(1, len(results))
+    whole = TargetResult(Target(ALL, "", "mean over targets", chance))
+    if len(parts) > 1:
+        whole.cells[ZERO_SHOT] = combine(parts, [1.0 / len(parts)] * len(parts))
+    return whole
 
 
 def summary_rows(
-    study: str, results: Sequence[TargetResult], bootstrap: Bootstrap = Bootstrap()
+    study: str, results: Sequence[TargetResult], confidence: float = CONFIDENCE
 ) -> list[Row]:
     """A row per target, language or pseudo-language, and group, in a fixed order.
 
     `delta` is the difference to the `none` group of the same target and language; null where the
-    study has none. `p_holm` is `p` after Holm's correction in one of three families of the whole
-    study: all `zero-shot` rows, all `mean` rows, all rows of single languages. `best` has no p.
+    study has none. `delta_low` to `delta_high` hold for these languages, `like_low` to `like_high`
+    for languages like these (zero-shot rows alone). `p_holm` is `p` after Holm's correction in one
+    of three families of the whole study: all `zero-shot` rows, all `mean` rows, all rows of single
+    languages. `best` has no p, and p is null where no setting has two seeds.
     """
     rows = [
-        _summary_row(study, result.target, language, group, cell, bootstrap)
+        _summary_row(study, result.target, language, group, sample, confidence)
         for result in results
-        for language, cell in result.cells.items()
-        for group in sorted(cell, key=group_order)
+        for language, sample in result.cells.items()
+        for group in sorted(sample.settings, key=group_order)
     ]
     correct(rows)
     return rows
 
 
 def _summary_row(
-    study: str,
-    target: Target,
-    language: str,
-    group: Group,
-    cell: Mapping[Group, Measured],
-    bootstrap: Bootstrap,
+    study: str, target: Target, language: str, group: Group, sample: Sample, confidence: float
 ) -> Row:
     """One row; see `summary_rows`."""
-    own = cell[group]
-    low, high = inference.interval(own.draws, bootstrap.confidence)
+    runs = sample.settings[group]
+    mean = sample.contrast({group: 1.0}, confidence)
+    expected = [value for value in (sample.expected[run] for run in runs) if value is not None]
     row: Row = {
         "study": study,
         "target": target.name,
@@ -179,73 +102,92 @@ def _summary_row(
         "chance": target.chance,
         "group": group.label,
         **asdict(group),
-        "mean": _tidy(own.draws[0]),
-        "low": _tidy(low),
-        "high": _tidy(high),
-        "expected": None if own.expected is None else _tidy(own.expected),
-        "seeds": own.seeds,
-        "n": own.n,
-        "collapsed": own.collapsed,
+        "mean": _tidy(mean.value),
+        "low": _tidy(max(0.0, mean.low)),
+        "high": _tidy(min(100.0, mean.high)),
+        "expected": _tidy(sum(expected) / len(runs)) if len(expected) == len(runs) else None,
+        "seeds": len(runs),
+        "n": sample.n,
+        "collapsed": sum(sample.collapsed[run] for run in runs),
     }
-    baseline = next((cell[other] for other in cell if other.method == "none"), None)
-    row |= dict.fromkeys(("delta", "delta_low", "delta_high", "p", "p_holm"))
-    if baseline is not None and group.method != "none":
-        difference = own.draws - baseline.draws
-        low, high = inference.interval(difference, bootstrap.confidence)
-        row |= {"delta": _tidy(difference[0]), "delta_low": _tidy(low), "delta_high": _tidy(high)}
-        # The resamples do not repeat the choice that made `best`: no test of it would be honest.
-        if group != BEST:
-            row["p"] = float(f"{inference.p_value(difference, own.n):.6g}")
-    return row
+    row |= dict.fromkeys(("delta", "delta_low", "delta_high", "like_low", "like_high", "p"))
+    baseline = next((other for other in sample.settings if other.method == "none"), None)
+    if baseline is not None and group != baseline:
+        gain = {group: 1.0, baseline: -1.0}
+        found = sample.contrast(gain, confidence)
+        row |= {"delta": _tidy(found.value), **_bounds("delta", found)}
+        if language == ZERO_SHOT:
+            row |= _bounds("like", sample.contrast_languages(gain, confidence))
+        # That `best` was chosen among many is in neither: no test of it would be honest.
+        row["p"] = None if group == BEST else _tidy_p(found.p)
+    return row | {"p_holm": None}
 
 
 def slope_rows(
-    study: str, results: Sequence[TargetResult], bootstrap: Bootstrap = Bootstrap()
+    study: str, results: Sequence[TargetResult], confidence: float = CONFIDENCE
 ) -> list[Row]:
     """A row per target, language or pseudo-language and series of two or more sizes.
 
-    `slope` is in points per tenfold rows; `p` tests "the slope is 0", `p_holm` as in the summary.
+    `slope` is in points per tenfold rows; `p` tests "the slope is 0"; the rest as in the summary.
     """
-    rows: list[Row] = []
-    for result in results:
-        for language, cell in result.cells.items():
-            series: dict[tuple[str, ...], list[Group]] = {}
-            for group in sorted(cell, key=group_order):
-                if group.method != "none" and group.size > 0:
-                    key = (group.method, group.task, group.source_language, group.variant)
-                    series.setdefault(key, []).append(group)
-            for members in series.values():
-                if len(members) > 1:
-                    part = {group: cell[group] for group in members}
-                    rows.append(_slope_row(study, result.target, language, part, bootstrap))
+    rows = [
+        _slope_row(study, result.target, language, members, sample, confidence)
+        for result in results
+        for language, sample in result.cells.items()
+        for members in series(sample)
+        if len(members) > 1
+    ]
     correct(rows)
     return rows
+
+
+def series(sample: Sample) -> list[list[Group]]:
+    """Settings that differ in size alone, by rising size."""
+    found: dict[tuple[str, ...], list[Group]] = {}
+    for group in sorted(sample.settings, key=group_order):
+        if group.method != "none" and group.size > 0:
+            key = (group.method, group.task, group.source_language, group.variant)
+            found.setdefault(key, []).append(group)
+    return list(found.values())
+
+
+def slope(members: Sequence[Group]) -> dict[Group, float]:
+    """The contrast of a series that is its slope, in points per tenfold rows."""
+    weights = inference.log_size([group.size for group in members])
+    return dict(zip(members, weights.tolist(), strict=True))
 
 
 def _slope_row(
     study: str,
     target: Target,
     language: str,
-    members: Mapping[Group, Measured],
-    bootstrap: Bootstrap,
+    members: Sequence[Group],
+    sample: Sample,
+    confidence: float,
 ) -> Row:
     """One series; see `slope_rows`."""
-    groups = list(members)
-    draws = inference.slope([g.size for g in groups], np.stack([members[g].draws for g in groups]))
-    low, high = inference.interval(draws, bootstrap.confidence)
+    weights = slope(members)
+    found = sample.contrast(weights, confidence)
+    like = sample.contrast_languages(weights, confidence) if language == ZERO_SHOT else None
     return {
         "study": study,
         "target": target.name,
         "language": language,
-        **asdict(groups[0]),
-        "sizes": [group.size for group in groups],
-        "slope": _tidy(draws[0]),
-        "low": _tidy(low),
-        "high": _tidy(high),
-        "seeds": min(members[g].seeds for g in groups),
-        "p": float(f"{inference.p_value(draws, members[groups[0]].n):.6g}"),
+        **asdict(members[0]),
+        "sizes": [group.size for group in members],
+        "slope": _tidy(found.value),
+        "low": _tidy(found.low),
+        "high": _tidy(found.high),
+        **_bounds("like", like),
+        "seeds": min(len(sample.settings[group]) for group in members),
+        "p": _tidy_p(found.p),
         "p_holm": None,
     }
+
+
+def _bounds(name: str, found: Estimate | None) -> Row:
+    low, high = (None, None) if found is None else (_tidy(found.low), _tidy(found.high))
+    return {f"{name}_low": low, f"{name}_high": high}
 
 
 def correct(rows: Sequence[Row]) -> None:
@@ -265,6 +207,10 @@ def correct(rows: Sequence[Row]) -> None:
             row["p_holm"] = float(f"{adjusted:.6g}")
 
 
-def _tidy(value: float) -> float:
+def _tidy(value: float | None) -> float | None:
     """Round away the noise of summation order, so that equal work gives equal bytes."""
-    return round(float(value), DECIMALS) + 0.0
+    return None if value is None else round(float(value), DECIMALS) + 0.0
+
+
+def _tidy_p(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.6g}")

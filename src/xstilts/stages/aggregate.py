@@ -17,22 +17,24 @@ from typing import Any
 
 import pyarrow as pa
 
+from xstilts import tasks
 from xstilts.benchmarks import aggregates
 from xstilts.core import paths
 from xstilts.core.files import output_folder, read_json, write_json, write_parquet
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe, Record
 from xstilts.records import code, record
-from xstilts.results import best, scores, summary
+from xstilts.results import best, questions, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
 from xstilts.results.inference import SIGNIFICANT
-from xstilts.results.scores import ScoreRow
-from xstilts.results.summary import Bootstrap
+from xstilts.results.scores import BEST, Run, ScoreRow
+from xstilts.tasks.languages import LANGUAGES
 
 ARTIFACTS = (
     "scores.parquet",
     "summary.parquet",
     "slopes.parquet",
+    "questions.parquet",
     "benchmark.parquet",
     "best.parquet",
 )
@@ -45,14 +47,21 @@ SUMMARY_SCHEMA = pa.schema(
     + [("size", _whole)]
     + [(name, _number) for name in ("mean", "low", "high", "expected")]
     + [(name, _whole) for name in ("seeds", "n", "collapsed")]
-    + [(name, _number) for name in ("delta", "delta_low", "delta_high", "p", "p_holm")]
+    + [(name, _number) for name in ("delta", "delta_low", "delta_high", "like_low", "like_high")]
+    + [(name, _number) for name in ("p", "p_holm")]
 )
 SLOPES_SCHEMA = pa.schema(
     [(name, _text) for name in ("study", "target", "language")]
     + [(name, _text) for name in ("method", "variant", "task", "source_language")]
     + [("sizes", pa.list_(_whole))]
-    + [(name, _number) for name in ("slope", "low", "high")]
+    + [(name, _number) for name in ("slope", "low", "high", "like_low", "like_high")]
     + [("seeds", _whole)]
+    + [(name, _number) for name in ("p", "p_holm")]
+)
+QUESTIONS_SCHEMA = pa.schema(
+    [(name, _text) for name in ("study", "question", "target", "subject", "other")]
+    + [(name, _number) for name in ("value", "low", "high", "like_low", "like_high")]
+    + [("count", _whole)]
     + [(name, _number) for name in ("p", "p_holm")]
 )
 
@@ -70,25 +79,32 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     """
     folders = run_folders(params)
     rows = read_scores(params, folders)
-    settings = params.aggregate
-    bootstrap = Bootstrap(settings.resamples, settings.seed, settings.confidence)
+    asked = params.aggregate.best_per_target
+    validation = best.read(params, runs_of(rows), metrics_of(folders)) if asked else {}
+    choices = best.choose(list(params.targets), validation) if asked else []
+    chosen = {choice.target: choice.group for choice in choices}
     results = []
-    with observe.progress("bootstrap", len(params.targets)) as advance:
+    with observe.progress("intervals", len(params.targets)) as advance:
         for target in targets(params, rows):
             cells = read_cells(params, target, folders, rows)
-            results.append(summary.measure(target, cells, bootstrap))
+            if target.name in chosen:
+                cells = {name: one.named(BEST, chosen[target.name]) for name, one in cells.items()}
+            results.append(summary.measure(target, cells))
             advance(1)
-    choices = choose(params, folders, rows) if params.aggregate.best_per_target else []
-    best.add(results, choices)
     results.append(summary.over_targets(results))
-    table = summary.summary_rows(params.study, results, bootstrap)
+    confidence = params.aggregate.confidence
+    table = summary.summary_rows(params.study, results, confidence)
+    answers = questions.rows(params.study, results, table, facts(params), confidence)
     published = [*rows, *best.chosen_rows(rows, choices)]
     tables = {
         "scores": scores.to_table(rows, code.identity("transfer")),
         "summary": _table(table, SUMMARY_SCHEMA),
-        "slopes": _table(summary.slope_rows(params.study, results, bootstrap), SLOPES_SCHEMA),
+        "slopes": _table(
+            summary.slope_rows(params.study, results, params.aggregate.confidence), SLOPES_SCHEMA
+        ),
+        "questions": _table(answers, QUESTIONS_SCHEMA),
         "benchmark": _table(aggregates.rows(params.study, published), aggregates.SCHEMA),
-        "best": _table(best.table_rows(params.study, choices), best.SCHEMA),
+        "best": _table(best.table_rows(params.study, choices, results, validation), best.SCHEMA),
     }
     metrics = flat_metrics(table)
     inputs = _inputs(params, folders)
@@ -107,19 +123,31 @@ def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def choose(
-    params: Params, folders: Mapping[str, Path], rows: Sequence[ScoreRow]
-) -> list[best.Choice]:
-    """The best setting for each target, by the validation values in the runs' records.
+def metrics_of(folders: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+    """Run -> the metrics in its record, where its validation values are.
 
     Raises:
-        UserError: a run has no record, or no validation value that is needed.
+        UserError: a run has no record.
     """
-    metrics = {
-        name: read_json(folder / "record.json")["metrics"] for name, folder in folders.items()
-    }
-    runs = list({row.run: run_of(row) for row in rows}.values())
-    return best.choose(list(params.targets), best.read(params, runs, metrics))
+    return {name: read_json(folder / "record.json")["metrics"] for name, folder in folders.items()}
+
+
+def facts(params: Params) -> questions.Facts:
+    """What is known of the languages and of the intermediate tasks of the runs."""
+    named = {run.task for run in params.transfer.values()} & set(tasks.NAMES)
+    loaded = [tasks.load(name) for name in sorted(named)]
+    return questions.Facts(
+        {code: language.family for code, language in LANGUAGES.items()},
+        {code: language.script for code, language in LANGUAGES.items()},
+        lambda source, language: None,
+        {task.name: task.kind for task in loaded},
+        frozenset(task.name for task in loaded if task.origin == "machine"),
+    )
+
+
+def runs_of(rows: Sequence[ScoreRow]) -> list[Run]:
+    """The runs that were scored."""
+    return list({row.run: run_of(row) for row in rows}.values())
 
 
 def conclusions(table: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
