@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.benchmarks import references
+from xstilts.benchmarks import aggregates, references
 from xstilts.benchmarks.references import Reference
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
@@ -149,7 +149,7 @@ def load(params: Params, folder: Path) -> Results:
         rows,
         slopes,
         record["inputs"],
-        benchmark,
+        aggregates.unmixed(benchmark, params.targets),
         best,
         published,
         read_json(overlap) if checked else None,
