@@ -223,6 +223,50 @@ def p_value(value: float, parts: Sequence[Part], examples: int) -> float:
     )
 
 
+@dataclass(frozen=True)
+class Spread:
+    """How far the mean scores of settings may be off: enough for the interval of every contrast."""
+
+    examples: Floats  # (settings, settings): covariance by examples, without the runs' own noise
+    seeds: Sequence[Part] | None  # of each setting's mean; None where no setting has two seeds
+    n: int  # examples, in all languages
+    fewest: int  # examples of the language that has the fewest
+
+    def parts(self, weights: Floats) -> list[Part]:
+        """What the variance of a contrast is made of: the seeds of each setting, and the examples.
+
+        Args:
+            weights: shape (settings,).
+        """
+        used = np.flatnonzero(weights)
+        w = weights[used]
+        examples = float(w @ self.examples[np.ix_(used, used)] @ w)
+        # At the least, one example might have been answered otherwise.
+        least = (100.0 * float(np.abs(w).max(initial=0.0)) / self.n) ** 2
+        seeds = self.seeds or ()
+        return [
+            *(
+                Part(weights[i] ** 2 * seeds[i].variance, seeds[i].df)
+                for i in map(int, used)
+                if seeds
+            ),
+            Part(max(least, examples), max(1.0, self.fewest - 1.0)),
+        ]
+
+    def estimate(
+        self, value: float, weights: Floats, ways: Sequence[Sequence[Part]], confidence: float
+    ) -> Estimate:
+        """The contrast with interval and test, by the most cautious of several views of its parts.
+
+        One example tells nothing: its interval holds everything.
+        """
+        half = max(half_width(parts, confidence) for parts in ways)
+        if self.n < 2:
+            half = 100.0 * float(np.abs(weights).sum())
+        p = max(p_value(value, parts, self.n) for parts in ways)
+        return Estimate(value, value - half, value + half, None if self.seeds is None else p)
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """Holm's step-down correction: adjusted p, in the order given.
 

@@ -24,7 +24,7 @@ from xstilts.core.files import output_folder, read_json, write_json, write_parqu
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe, Record
 from xstilts.records import code, record
-from xstilts.results import best, questions, scores, summary
+from xstilts.results import best, contrasts, questions, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import BEST, Run, ScoreRow
@@ -38,6 +38,7 @@ ARTIFACTS = (
     "summary.parquet",
     "slopes.parquet",
     "questions.parquet",
+    "contrasts.parquet",
     "benchmark.parquet",
     "best.parquet",
 )
@@ -97,6 +98,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         "summary": _table(table, SUMMARY_SCHEMA),
         "slopes": _table(slopes, SLOPES_SCHEMA),
         "questions": _table(answers, QUESTIONS_SCHEMA),
+        "contrasts": _table(contrasts.table_rows(study, results), contrasts.SCHEMA),
         "benchmark": _table(aggregates.rows(params.study, published), aggregates.SCHEMA),
         "best": _table(best.table_rows(params.study, choices, results, validation), best.SCHEMA),
     }
