@@ -11,6 +11,9 @@ from typing import Any
 from xstilts import tasks
 from xstilts.benchmarks import references
 from xstilts.benchmarks.references import Reference
+from xstilts.claims import entries
+from xstilts.claims.answers import Answer, answer_all
+from xstilts.claims.entries import Claim
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.core.params import Params
@@ -36,6 +39,12 @@ class Results:
     references: Sequence[Reference] = ()  # published scores, where the study follows a protocol
     overlap: Mapping[str, Any] | None = None  # the leak check; None: it was not made
     files: Sequence[Path] = ()  # everything that was read
+    claims: Sequence[Claim] = ()  # those that the study is asked
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """What became of each claim, in their order."""
+        return answer_all(self.claims, self)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], Row]:
@@ -130,7 +139,7 @@ def series_of(row: Mapping[str, Any]) -> Series:
 
 
 def load(params: Params, folder: Path) -> Results:
-    """Read an aggregate folder, and what the check of leaks and the published scores say beside it.
+    """Read an aggregate folder, and beside it the leak check, published scores and claims.
 
     Raises:
         UserError: a file is missing or broken.
@@ -143,6 +152,8 @@ def load(params: Params, folder: Path) -> Results:
     overlap = paths.statistics(params.study, "overlap")
     checked = overlap.is_file()
     published = references.load() if benchmark else []
+    claimed = entries.FILE.is_file()
+    claims = entries.asked_of(entries.load(), params.study) if claimed else []
     return Results(
         params,
         scores,
@@ -153,7 +164,13 @@ def load(params: Params, folder: Path) -> Results:
         best,
         published,
         read_json(overlap) if checked else None,
-        [*files, *[overlap] * checked, *[references.FILE] * bool(benchmark)],
+        [
+            *files,
+            *[overlap] * checked,
+            *[references.FILE] * bool(benchmark),
+            *[entries.FILE] * claimed,
+        ],
+        claims,
     )
 
 

@@ -1,4 +1,4 @@
-"""All tables of the report, in order; published.py makes those of published scores and leaks."""
+"""All tables of the report, in order; claims.py and published.py (leaks, too) make their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.report import published
+from xstilts.report import claims, published
 from xstilts.report.data import SETTING, Results, plain, signed, size_text, stars
 from xstilts.report.table import Entry, Table
 from xstilts.results import scores
@@ -21,7 +21,8 @@ def build(results: Results) -> dict[str, Table]:
     tables = [make(results) for make in made]
     if results.best:
         tables.append(_best(results))
-    tables += [*published.build(results), *published.leak_tables(results)]
+    tables += [*claims.build(results), *published.build(results)]
+    tables += published.leak_tables(results)
     return {table.name: table for table in tables}
 
 
