@@ -60,7 +60,8 @@ def print_claims(
     console.width = min(console.width, WIDTH) if console.is_terminal else WIDTH
     known = [one for one in results.answers if one.verdict != "not run"]
     open_ = [one for one in results.answers if one.verdict == "not run"]
-    old = {one.claim.id: answers.stale(answers.to_json(one), recorded) for one in results.answers}
+    # Without a report nothing is stale: the note says it once.
+    old = {one["id"]: one["stale"] * bool(recorded) for one in as_list(results, recorded)}
     if known:
         console.print(_table(results, known, old))
     if open_:
@@ -125,7 +126,7 @@ def _not_run(answers_: Sequence[Answer], old: Mapping[str, str]) -> Table:
     table.add_column("claims", ratio=3)
     for reason in dict.fromkeys(one.reason for one in answers_):
         own = [one.claim.id for one in answers_ if one.reason == reason]
-        names = [name + "*" * old[name].startswith("stale") for name in own]
+        names = [name + "*" * bool(old[name]) for name in own]
         table.add_row(Text(reason.removeprefix(answers.LACKS), style="dim"), Text(", ".join(names)))
     return table
 
@@ -135,7 +136,7 @@ def _notes(results: Results, recorded: Mapping[str, Json], old: Mapping[str, str
     counts = [f"{results.confidence} intervals, each claim's own: no correction for their number."]
     stale = sum(bool(why) for why in old.values())
     if not recorded:
-        counts.append("The report has recorded no answers yet: `dvc repro` does.")
+        counts.append("The report has recorded no answers yet: `dvc repro` makes it.")
     elif stale:
-        counts.append(f"{stale} recorded otherwise or not at all (* above): `dvc repro` does.")
+        counts.append(f"{stale} stale or not in the report (*): `dvc repro` answers them anew.")
     return counts

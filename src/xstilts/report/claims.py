@@ -79,7 +79,7 @@ def published(one: Answer) -> str:
     if one.claim.published is None:
         return ""
     where = {True: ", inside", False: ", outside", None: ""}[one.published_within]
-    return f"{one.claim.published:g}{where}"
+    return f"{one.claim.published:.1f}{where}"
 
 
 def source(one: Answer) -> str:
