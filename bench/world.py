@@ -153,7 +153,7 @@ def disturb(what: str) -> None:
 def run(folder: Path, seed: int) -> Cells:
     """The demo in a world of its own, all stages in this process."""
     shutil.copytree(ROOT / "studies", folder / "studies")
-    for name in ("references.yaml", "pins.yaml", "dvc.yaml"):
+    for name in ("references.yaml", "claims.yaml", "pins.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, folder)
     (folder / "src").symlink_to(ROOT / "src")
     study = yaml.safe_load((folder / "studies/demo.yaml").read_text())

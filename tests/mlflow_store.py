@@ -32,8 +32,8 @@ def client_of(root: Path) -> Any:
     return MlflowClient(f"sqlite:///{root}/mlruns/mlflow.db")
 
 
-def experiment_of(root: Path) -> Any:
+def experiment_of(root: Path, study: str = "demo") -> Any:
     """The study's experiment."""
-    found = client_of(root).get_experiment_by_name("demo")
+    found = client_of(root).get_experiment_by_name(study)
     assert found is not None
     return found

@@ -71,6 +71,7 @@ def make(folder: Path, study: dict[str, Any], machine: str = "threads: 1\n") -> 
     shutil.copy(ROOT / "dvc.yaml", folder)
     shutil.copy(ROOT / ".gitignore", folder)
     shutil.copy(ROOT / "references.yaml", folder)
+    shutil.copy(ROOT / "claims.yaml", folder)
     (folder / "src").symlink_to(ROOT / "src")
     (folder / "studies").mkdir()
     (folder / "studies/small.yaml").write_text(yaml.safe_dump(study))

@@ -43,7 +43,7 @@ def main() -> None:
         folder = Path(place) / "project"
         (folder / "studies").mkdir(parents=True)
         (folder / "studies/small.yaml").write_text(yaml.safe_dump(conftest.small_study()))
-        for name in ("dvc.yaml", "references.yaml"):
+        for name in ("dvc.yaml", "references.yaml", "claims.yaml"):
             shutil.copy(projects.ROOT / name, folder)
         device = sys.argv[2] if len(sys.argv) > 2 else "auto"
         (folder / "machine.yaml").write_text(f"threads: {sys.argv[1]}\ndevice: {device}\n")

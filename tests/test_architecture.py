@@ -8,7 +8,7 @@ from pathlib import Path
 ORDER = """
 core
 metrics model records results tasks
-benchmarks kinds sources
+benchmarks claims kinds sources
 report rows study training
 commands evaluation
 stages

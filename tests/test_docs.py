@@ -7,6 +7,7 @@ import typer
 import yaml
 
 from xstilts import cli
+from xstilts.claims import entries
 from xstilts.core.strict import parse
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import Study
@@ -22,6 +23,18 @@ def test_the_documented_study_compiles(root: Path) -> None:
         *("none", "single", "shuffled", "multi", "mlm"),
     }
     assert not compiled["left_out"]
+
+
+def test_the_documented_claims_are_read(root: Path, tmp_path: Path) -> None:
+    """The vocabulary that is described is the one that there is."""
+    text = (root / "docs/claims.md").read_text(encoding="utf-8")
+    path = tmp_path / "claims.yaml"
+    path.write_text("".join(re.findall(r"```yaml\n(.*?)```", text, re.S)), encoding="utf-8")
+    claims = entries.load(path)
+    keys = {*entries.Claim.model_fields, *entries.Check.model_fields, *entries.Bounds.model_fields}
+    keys |= {*entries.Settings.model_fields, *entries.Setup.model_fields}
+    assert [one for one in keys if f"`{one}`" not in text] == []
+    assert len(claims) >= 3
 
 
 def test_every_command_that_is_named_exists(root: Path) -> None:

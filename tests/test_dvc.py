@@ -176,7 +176,8 @@ def test_data_deps_are_the_files_that_a_stage_reads(
         },
         "aggregate@small": {paths.transferred(study, "x").parent},
         "report@small": {
-            *(paths.aggregated(study), paths.statistics(study, "overlap"), Path("references.yaml")),
+            *(paths.aggregated(study), paths.statistics(study, "overlap")),
+            *(Path("references.yaml"), Path("claims.yaml")),
             *(paths.transferred(study, "x").parent, paths.DESIGN),  # of the last: how many runs
         },
         "check@small": {targets.parent},

@@ -49,7 +49,7 @@ PURPOSE = {
     "intermediate": "Phase ii: train on one intermediate task.",
     "transfer": "Phase iii: fine-tune on every target, score zero-shot in every language.",
     "aggregate": "Join all scores; intervals, deltas, slopes.",
-    "report": "Write the page, figures and tables.",
+    "report": "Write the page, figures, tables and the verdict on each claim.",
 }
 
 
@@ -193,6 +193,19 @@ def scores(
     from xstilts.commands.scores import show_scores
 
     show_scores(latex, as_csv)
+
+
+@app.command()
+def claims(
+    study: Annotated[
+        str | None, typer.Option(help="A compiled study; else the one in use.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Answer the claims of claims.yaml from the study's rows: reproduced, or not, or undecided."""
+    from xstilts.commands.claims import show_claims
+
+    show_claims(study, as_json)
 
 
 @app.command()

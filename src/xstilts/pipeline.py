@@ -70,6 +70,8 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
             ran = code.identity(word, code.variant_of(word, spec))
             provenance.write(loaded.study, word, key, began, seconds, *ids, hardware, ran)
             runs_page.write(loaded.study)
+    if first and word == "report":
+        tracking.tell_claims(loaded.study)  # tags finished runs, of which this is one only now
 
 
 def _run_of(word: str, key: str | None) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from xstilts.core.strict import Strict, load_yaml, parse
 READS = {
     "check": ("subsample", "targets"),
     "aggregate": ("transfer", "targets"),
-    "report": ("left_out", "aggregate", "intermediate", "transfer", "targets"),
+    "report": ("left_out", "pretrain", "intermediate", "transfer", "targets", "aggregate"),
 }
 RUNS = tuple(word for word in flow.WORDS if word not in flow.SINGLE)
 FROM = "compiled_from"

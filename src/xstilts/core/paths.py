@@ -115,6 +115,11 @@ def metrics_file(study: str) -> Path:
     return Path("results/aggregate") / f"{study}.metrics.json"
 
 
+def answers(study: str) -> Path:
+    """The verdict on each claim, and from which rows it was given."""
+    return report(study) / "claims.json"
+
+
 def report_metrics(study: str) -> Path:
     """What `dvc metrics show` and `dvc metrics diff` print; in git."""
     return Path("report") / f"{study}.metrics.json"

@@ -210,7 +210,23 @@ def sync(study: str) -> int:
         tracking_store.show(client, study, dict(views))
         every = ((record, (start, end)) for _, record, (start, end, _) in records.values())
         tracking_groups.store(client, study, tracking_groups.settings(every), known)
+    tag_claims(study, _verdicts(study))
     return len(missing)
+
+
+def tell_claims(study: str) -> None:
+    """Tag what the report has just answered; a failing store is told once and stops nothing."""
+    try:
+        tag_claims(study, _verdicts(study))
+    except UserError as error:
+        _warn(error)
+
+
+def _verdicts(study: str) -> dict[str, str]:
+    """Claim id -> verdict, as the report recorded them; none where there is no report."""
+    path = paths.answers(study)
+    recorded = files.read_json(path)["claims"] if path.is_file() else {}
+    return {claim: answer["verdict"] for claim, answer in recorded.items()}
 
 
 def tag_claims(study: str, verdicts: Mapping[str, str]) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 from xstilts import tasks
 from xstilts.benchmarks import aggregates, references
 from xstilts.benchmarks.references import Reference
+from xstilts.claims import entries
+from xstilts.claims.answers import Answer, answer_all
+from xstilts.claims.entries import Claim
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.core.params import Params
@@ -26,7 +29,8 @@ FILES = (
     "benchmark",
     "best",
     "questions",
-)  # .parquet, of the aggregate
+    "contrasts",
+)  # Of the aggregate, .parquet; names of the fields that hold their rows.
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,15 @@ class Results:
     best: list[Row] = field(default_factory=list)
     references: Sequence[Reference] = ()  # published scores, where the study follows a protocol
     questions: list[Row] = field(default_factory=list)
+    contrasts: list[Row] = field(default_factory=list)
     overlap: Mapping[str, Any] | None = None  # the leak check; None: it was not made
     files: Sequence[Path] = ()  # everything that was read
+    claims: Sequence[Claim] = ()  # those that the study is asked
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """What became of each claim, in their order."""
+        return answer_all(self.claims, self)
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], Row]:
@@ -138,31 +149,30 @@ def series_of(row: Mapping[str, Any]) -> Series:
 
 
 def load(params: Params, folder: Path) -> Results:
-    """Read an aggregate folder, and what the check of leaks and the published scores say beside it.
+    """Read an aggregate folder, and beside it the leak check, published scores and claims.
 
     Raises:
         UserError: a file is missing or broken.
     """
-    files = [*(folder / f"{name}.parquet" for name in FILES), folder / "record.json"]
-    scores, rows, slopes, benchmark, best, questions = (
-        read_parquet(file).to_pylist() for file in files[: len(FILES)]
-    )
-    record = read_json(files[-1])
+    paths_read = [folder / f"{name}.parquet" for name in FILES]
+    rows = {path.stem: read_parquet(path).to_pylist() for path in paths_read}
+    rows["benchmark"] = aggregates.unmixed(rows["benchmark"], params.targets)
+    record = folder / "record.json"
     overlap = paths.statistics(params.study, "overlap")
-    checked = overlap.is_file()
-    published = references.load() if benchmark else []
+    checked, claimed = overlap.is_file(), entries.FILE.is_file()
+    beside = [
+        *[overlap] * checked,
+        *[references.FILE] * bool(rows["benchmark"]),
+        *[entries.FILE] * claimed,
+    ]
     return Results(
         params,
-        scores,
-        rows,
-        slopes,
-        record["inputs"],
-        aggregates.unmixed(benchmark, params.targets),
-        best,
-        published,
-        questions,
-        read_json(overlap) if checked else None,
-        [*files, *[overlap] * checked, *[references.FILE] * bool(benchmark)],
+        **rows,
+        inputs=read_json(record)["inputs"],
+        references=references.load() if rows["benchmark"] else [],
+        overlap=read_json(overlap) if checked else None,
+        claims=entries.asked_of(entries.load(), params.study) if claimed else [],
+        files=[*paths_read, record, *beside],
     )
 
 

@@ -1,13 +1,14 @@
-"""Stage `report`: the page, figures, tables and plot data of a study.
+"""Stage `report`: the page, figures, tables and plot data of a study, and the verdict on claims.
 
 Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves in the record
-of each run, the leak check in `statistics/<study>/overlap.json` where there is one, and for studies
-that follow a published protocol `references.yaml`. Writes `report/<study>/` and the metrics file
-beside it, whose bytes depend on these and params alone.
+of each run, the leak check in `statistics/<study>/overlap.json` where there is one, `claims.yaml`,
+and for studies that follow a published protocol `references.yaml`. Writes `report/<study>/` and the
+metrics file beside it, whose bytes depend on these and params alone.
 """
 
 from __future__ import annotations
 
+from xstilts.claims import answers
 from xstilts.core import paths
 from xstilts.core.files import output_folder, write_bytes, write_json
 from xstilts.core.params import Params
@@ -17,10 +18,10 @@ from xstilts.report import data as reading
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
-    """Write index.html, figures/, tables/, plots/ and record.json.
+    """Write index.html, figures/, tables/, plots/, claims.json and record.json.
 
     Raises:
-        UserError: a file of the aggregate is missing or broken.
+        UserError: a file of the aggregate is missing or broken; an entry of claims.yaml is wrong.
     """
     # matplotlib takes a second to import: only now.
     from xstilts.report import main_table, page, plots, style, table, tables
@@ -39,6 +40,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         main_table.save(results, out / "tables")
         page.save(results, out / "plots")
         plots.save(results, out / "plots")
+        write_json(out / paths.answers(params.study).name, answers.content(results.answers))
         write_bytes(out / "index.html", page.render(results, saved, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
         inputs = [*results.files, *plots.record_files(results)]
