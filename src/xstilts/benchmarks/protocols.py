@@ -155,6 +155,14 @@ _TAGGING = (
     " leave the version open, and 1.2.2 gives another UDPOS (metric entity_f1_seqeval_1_2_2)."
     " What the papers call POS accuracy is this F1; token accuracy is given besides."
 )
+_UDPOS_2_5 = (
+    "UDPOS: Universal Dependencies 2.5, all treebanks of a language; a contraction is one word,"
+    " under the tag of its head, as the scripts have it."
+)
+_UDPOS_BOTH = (
+    "UDPOS: Universal Dependencies 2.5 in the languages of XTREME, 2.7 in lt, pl, ro, uk and wo, as"
+    " in the script; `udpos_2_7` is 2.7 in all, and in no average."
+)
 _TYDIQA = "TyDiQA-GoldP: scored on the dev questions, as in the papers; its test set is not public."
 
 
@@ -196,6 +204,7 @@ PROTOCOLS: dict[str, Protocol] = {
         {"bucc": Retrieval(20, "cls", "margin"), "tatoeba": _MEAN_14},
         (
             _TAGGING,
+            _UDPOS_2_5,
             "BUCC: the script takes the first token of layer 20; until October 2021 it took the"
             " mean, and so do the published numbers: give `pooling: mean` to repeat those.",
             "BUCC: where F1 is best with all candidates, the script fails; the threshold is then"
@@ -228,6 +237,7 @@ PROTOCOLS: dict[str, Protocol] = {
         },
         (
             _TAGGING,
+            _UDPOS_BOTH,
             "Groups are those of evaluate.py: XCOPA is in two of them, LAReQA in none (the paper"
             " counts it to retrieval).",
             "Overall is the mean over the ten tasks. evaluate.py has no languages for LAReQA, so"
@@ -253,6 +263,7 @@ PROTOCOLS: dict[str, Protocol] = {
         {"bucc": Retrieval(14, "mean", "margin"), "tatoeba": _MEAN_14},
         (
             _TAGGING,
+            _UDPOS_2_5,
             "The paper reports validation rows, test rows only for its best systems; here test rows"
             " are scored wherever they are public, as UDPOS has no other rows in kk, th, tl, yo.",
             "Tatoeba: jiant searches from the foreign side into the English one; here, as in"
