@@ -166,6 +166,14 @@ def prepared(_fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
+def no_pins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """BUCC, Cosmos QA, WikiANN and XCOPA as if nobody had found their pins."""
+    import unpinned
+
+    unpinned.forget(lambda place, name, value: monkeypatch.setattr(place, name, value, False))
+
+
+@pytest.fixture
 def cli() -> Cli:
     """cli("plan", NAME="value"): the real command line in the working folder, untracked."""
 

@@ -163,7 +163,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "id": "x", "context": "a b c", "question": "d?",
         "answers": {"text": ["b"], "answer_start": [2]},
     },
-    "udpos": {"tokens": ["a", "b"], "pos_tags": [1, 2]},
+    "udpos_2_7": {"tokens": ["a", "b"], "pos_tags": [1, 2]},
     "siqa": {
         "context": "a", "question": "b?", "answerA": "c", "answerB": "d", "answerC": "e",
         "label": "1",

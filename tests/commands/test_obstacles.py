@@ -20,7 +20,9 @@ def found(study: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {one.what: (one.why, one.mend) for one in obstacles(loaded)}
 
 
-def test_what_is_not_pinned_is_named_with_the_command_that_pins_it(on_hub: Hub) -> None:
+def test_what_is_not_pinned_is_named_with_the_command_that_pins_it(
+    on_hub: Hub, no_pins: None
+) -> None:
     """A data set, a URL, a model; what is pinned is not named."""
     study = on_hub() | {"pretrain": {"encoder": "infoxlm-base"}}
     study["targets"] |= {"wikiann": ENGLISH, "bucc": {**ENGLISH, "languages": ["de"]}}

@@ -6,6 +6,9 @@ The client reads its endpoint when it is imported, so the command runs in a proc
 import hashlib
 import http.server
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,11 +69,21 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def pin(server: str, cli: Callable[..., Any]) -> Callable[..., Any]:
+def pin(server: str, root: Path) -> Callable[..., Any]:
     """pin("wikiann"): the command against our hub; exit code and what it said."""
+    start = [sys.executable, "-c", "import unpinned; unpinned.run()", "pin"]
 
     def run(*names: str, **environment: str) -> tuple[int, str]:
-        done = cli("pin", *names, HF_ENDPOINT=server, **environment)
+        own = {"HF_ENDPOINT": server, "PYTHONPATH": str(root / "tests"), **environment}
+        inherited = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
+        done = subprocess.run(
+            [*start, *names],
+            env={**inherited, "XSTILTS_TRACKING": "off", **own},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
         assert "Traceback" not in done.stderr
         assert len(done.stderr.splitlines()) <= 1, done.stderr
         return done.returncode, done.stdout + done.stderr
@@ -80,6 +93,7 @@ def pin(server: str, cli: Callable[..., Any]) -> Callable[..., Any]:
 
 @pytest.fixture
 def unpinned(
+    no_pins: None,
     on_hub: Callable[..., dict[str, Any]],
     save: Callable[..., None],
     tmp_path: Path,
@@ -187,7 +201,7 @@ def test_offline_is_told_in_one_line(unpinned: Path, pin: Callable[..., Any], se
         assert "HF_HUB_OFFLINE" in said.split("Mend: ")[1]
 
 
-def test_a_name_stands_for_all_that_its_task_reads() -> None:
+def test_a_name_stands_for_all_that_its_task_reads(no_pins: None) -> None:
     """ANLI+ for its three; BUCC for eight archives; a data set for each of its tasks."""
     assert {job.section for job in jobs_of("bucc")} == {"urls"}
     assert len(jobs_of("bucc")) == 8

@@ -187,9 +187,13 @@ def test_every_study_has_a_plan(
         "demo": "Every stage can start",
         "mirror": "there is no folder",
         "paper": "nine: ccg (intermediate.9): left out of the study: licensed",
-        "scaling": "wikiann: unimelb-nlp/wikiann is not pinned. Mend: `xstilts pin wikiann`",
+        "scaling": "Every stage can start: all data is pinned or at hand.",
     }
     assert expected.get(name, "Estimated") in out
+    assert "not pinned" not in out
+    assert "no sha256" not in out
+    if "udpos" in loaded.targets:
+        assert "udpos: ud-treebanks-v2.5 in 33 languages" in out
 
 
 def test_many_runs_are_a_line_a_task_and_a_column_a_size(

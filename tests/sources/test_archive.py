@@ -1,6 +1,7 @@
 """Archives are read where they lie; what could lead out of them or fill a disk is refused."""
 
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -51,6 +52,44 @@ def test_what_was_packed_is_read(paths: list[str], kind: str) -> None:
         assert archive.names(packed) == paths
         assert {path: content(packed, path) for path in paths} == files
         assert [one.name for one in Path(folder).iterdir()] == [kind]
+
+
+@given(st.sampled_from(KINDS), st.sampled_from(KINDS), PATHS)
+def test_an_archive_in_an_archive_is_read_like_a_folder(
+    outer: str, inner: str, paths: list[str]
+) -> None:
+    """WikiANN's zip has an archive a language; only the one that is asked for is opened."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        files = {path: path.encode() * 3 for path in paths}
+        packed = pack(Path(folder) / inner, files)
+        whole = pack(
+            Path(folder) / f"whole-{outer}",
+            {f"x/bad-{inner}": b"no archive", f"x/{inner}": packed.read_bytes()},
+        )
+        assert archive.names(whole) == [f"x/bad-{inner}", f"x/{inner}"]
+        assert {path: content(whole, f"x/{inner}/{path}") for path in paths} == files
+        with pytest.raises(UserError, match=rf"{outer}/x/{inner} has no file none\. Mend: "):
+            content(whole, f"x/{inner}/none")
+        with pytest.raises(UserError, match=rf"{outer}/x/bad-{inner} is corrupt .*Mend: "):
+            content(whole, f"x/bad-{inner}/a")
+
+
+def test_an_archive_that_has_changed_is_listed_anew(tmp_path: Path) -> None:
+    """The list is remembered, as a long archive is asked for it by many languages."""
+    packed = pack(tmp_path / "a.zip", {"a": b""})
+    assert archive.names(packed) == ["a"]
+    os.utime(pack(packed, {"b": b""}), ns=(0, 1))
+    assert archive.names(packed) == ["b"]
+
+
+def test_what_an_inner_archive_holds_is_checked_as_well(tmp_path: Path) -> None:
+    """A path that leads out is refused, however deep it lies."""
+    inner = pack(tmp_path / "en.tar.gz", {"../train": b"x"})
+    whole = pack(tmp_path / "all.zip", {"en.tar.gz": inner.read_bytes()})
+    with pytest.raises(UserError, match=r"all\.zip/en\.tar\.gz is refused: '\.\./train' leads out"):
+        content(whole, "en.tar.gz/train")
 
 
 @given(

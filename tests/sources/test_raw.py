@@ -104,3 +104,25 @@ def test_a_tagged_sentence_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "bad").write_text("a b .\n", encoding="utf-8")
     with pytest.raises(UserError, match="bad row 0 is not as expected"):
         list(raw.read(tmp_path / "bad", "tagged"))
+
+
+def test_a_pattern_stands_for_the_files_that_it_fits(tmp_path: Path) -> None:
+    """Sorted, and pattern by pattern: a treebank's files are not named one by one."""
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        for name in ("t/b/xx_b.txt", "t/a/xx_a.txt", "t/a/xxx_a.txt", "t/README"):
+            out.writestr(name, "")
+    found = raw.pieces(path, ("t/README", "t/*/xx_*.txt"))
+    assert [piece.member for piece in found] == ["t/README", "t/a/xx_a.txt", "t/b/xx_b.txt"]
+    with pytest.raises(UserError, match=r"a\.zip has no file \*/yy_\*\. Mend: "):
+        raw.pieces(path, ("*/yy_*",))
+
+
+def test_panx_has_a_token_a_line_behind_its_language(tmp_path: Path) -> None:
+    """A colon may be a token; a token without a tag is outside; the last line may end nothing."""
+    text = "en:Orla\tB-PER\nen::\tO\n\n\nen:a b\tI-LOC\r\nen:c"
+    (tmp_path / "train").write_bytes(text.encode())
+    assert list(raw.read(tmp_path / "train", "panx")) == [
+        {"tokens": ["Orla", ":"], "ner_tags": ["B-PER", "O"]},
+        {"tokens": ["a b", "c"], "ner_tags": ["I-LOC", "O"]},
+    ]

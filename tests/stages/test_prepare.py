@@ -160,7 +160,7 @@ def test_a_row_that_is_not_valid_is_named(change: dict[str, Any], match: str) ->
 def test_tags_that_fit_no_tokens_are_named(row: dict[str, Any], match: str) -> None:
     """Silently shifted tags would train nonsense."""
     fetched("en", train=[{"tokens": ["x"], "pos_tags": [0]}, row])
-    refused(rf"row 1 \(udpos 1\): {match}", "udpos", train=["en"])
+    refused(rf"row 1 \(udpos_2_7 1\): {match}", "udpos_2_7", train=["en"])
 
 
 def test_choices_must_be_there() -> None:

@@ -126,7 +126,7 @@ def test_overlap_is_allowed_by_name_and_a_name_that_is_none_is_refused(on_hub: H
             compiled(study | {"allow_overlap": {wrong: "why"}})
 
 
-def test_what_is_not_pinned_in_the_code_is_pinned_by_pins_yaml(on_hub: Hub) -> None:
+def test_what_is_not_pinned_in_the_code_is_pinned_by_pins_yaml(on_hub: Hub, no_pins: None) -> None:
     """The code's own pin was verified, so it comes first; what nobody pinned stays null."""
     pins = Pins.model_validate(
         {

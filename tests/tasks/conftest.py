@@ -40,7 +40,7 @@ def lay_out() -> Callable[[Task, Rows, str, Path], Task]:
     """
 
     def write(task: Task, files: Rows, language: str, folder: Path) -> Task:
-        if not task.urls and not task.place:
+        if not task.place and not set(files) & set(task.urls):
             _hub(files, folder)
             return task
         urls: Any = {}

@@ -20,9 +20,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 ALL = [pytest.param(tasks.load(name), id=name) for name in tasks.NAMES]
 PUBLISHED = [name for name in tasks.NAMES if not name.startswith("world_")]
 # Rows of several files that are put together: tested with their readers.
-JOINED_FILES = {"bucc", "lareqa"}
-NO_COMMIT_VERIFIED = {"cosmos_qa", "mlqa", "wikiann", "xcopa"}
-NO_HASH_KNOWN = {"bucc"}  # plain files from a place that may change them
+JOINED_FILES = {"bucc", "lareqa", "udpos"}
 PROTOCOLS = {"xtreme", "xtreme-r", "x-stilts"}
 SPLITS = {"train", "validation", "test", "candidates"}
 ORIGINS = {"human", "machine"}
@@ -74,9 +72,10 @@ def test_sizes_are_known_where_something_is_trained(task: Task) -> None:
 
 @pytest.mark.parametrize("task", ALL)
 def test_sources_are_pinned(task: Task) -> None:
-    """Data that may change under a pin's back cannot be reproduced; the exceptions are named."""
+    """Data that may change under a pin's back cannot be reproduced."""
+    assert not task.urls or set(task.splits) <= set(task.urls)  # by URL altogether, or not at all
     nowhere = task.place or task.joins or task.dataset.startswith("world/")
-    if task.urls or nowhere or task.name in NO_COMMIT_VERIFIED:
+    if set(task.splits) <= set(task.urls) or nowhere:
         assert task.revision is None
     else:
         assert COMMIT.fullmatch(str(task.revision))
@@ -86,10 +85,7 @@ def test_sources_are_pinned(task: Task) -> None:
             addresses |= task.addresses(language, split)
     for url, sha256 in addresses.items():
         assert re.fullmatch(r"https://[^/{}]+/[^{}]+", url)
-        if sha256 is None:  # the bytes of a commit do not change
-            assert re.search(r"/[0-9a-f]{40}/", url) or task.name in NO_HASH_KNOWN, url
-        else:
-            assert re.fullmatch(r"[0-9a-f]{64}", sha256)
+        assert re.fullmatch(r"[0-9a-f]{64}", str(sha256)), url
     assert set(task.hashes) <= set(addresses)
 
 
@@ -136,6 +132,7 @@ def test_language_lists_have_their_published_lengths() -> None:
     """A lost language would move every average over languages."""
     have = {name: len(tasks.load(name).languages) for name in PUBLISHED}
     published = {"xnli": 15, "paws_x": 7, "xcopa": 11, "wikiann": 48, "udpos": 38, "xquad": 12}
+    published |= {"udpos_2_7": 38}
     published |= {"mlqa": 7, "tydiqa": 9, "tatoeba": 41, "wikipedia": 50}
     published |= {"bucc": 4, "lareqa": 11, "mewsli_x": 11}
     published |= {"xnli_translated": 14, "paws_x_translated": 6}

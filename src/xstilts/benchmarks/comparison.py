@@ -155,9 +155,8 @@ def unlike(ours: Own, entry: Reference, level: str, name: str) -> str:
 
 def caution(protocol: Protocol, entry: Reference, level: str, name: str) -> str:
     """What is to be known of the tasks of a number."""
-    said = (protocol.cautions, entry.cautions)
     parts = members(protocol, level, name)
-    return " | ".join(known[task] for known in said for task in parts if task in known)
+    return " | ".join(entry.cautions[task] for task in parts if task in entry.cautions)
 
 
 def _compared(

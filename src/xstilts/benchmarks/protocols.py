@@ -46,8 +46,6 @@ class Protocol:
         differences: sentences about what the published scripts, their papers, and we do otherwise.
         benchmark: whose rows and languages these are; scores of two benchmarks never share a table.
         published: retrieval that published numbers have where that is not `retrieval`.
-        cautions: task -> what sets our scores apart from all published ones, though one scorer
-            gives both; tables mark these tasks.
     """
 
     name: str
@@ -63,7 +61,6 @@ class Protocol:
     differences: tuple[str, ...]
     benchmark: str
     published: Mapping[str, Retrieval]
-    cautions: Mapping[str, str]
 
 
 XTREME_SCRIPTS = "google-research/xtreme@838c13b"
@@ -162,10 +159,14 @@ _TAGGING = (
     " leave the version open, and 1.2.2 gives another UDPOS (metric entity_f1_seqeval_1_2_2)."
     " What the papers call POS accuracy is this F1; token accuracy is given besides."
 )
-_CAUTIONS = {
-    "udpos": "UDPOS: our rows are those of Universal Dependencies 2.7; published scores are on 2.5,"
-    " but for the five languages that XTREME-R adds."
-}
+_UDPOS_2_5 = (
+    "UDPOS: Universal Dependencies 2.5, all treebanks of a language; a contraction is one word,"
+    " under the tag of its head, as the scripts have it."
+)
+_UDPOS_BOTH = (
+    "UDPOS: Universal Dependencies 2.5 in the languages of XTREME, 2.7 in lt, pl, ro, uk and wo, as"
+    " in the script; `udpos_2_7` is 2.7 in all, and in no average."
+)
 _TYDIQA = "TyDiQA-GoldP: scored on the dev questions, as in the papers; its test set is not public."
 
 
@@ -195,7 +196,6 @@ def _protocol(
         differences=differences,
         benchmark=benchmark,
         published=published,
-        cautions=_CAUTIONS,
     )
 
 
@@ -212,6 +212,7 @@ PROTOCOLS: dict[str, Protocol] = {
         {"bucc": Retrieval(20, "cls", "margin"), "tatoeba": _MEAN_14},
         (
             _TAGGING,
+            _UDPOS_2_5,
             "BUCC: the script takes the first token of layer 20; until October 2021 it took the"
             " mean, and so do the published numbers: give `pooling: mean` to repeat those.",
             "BUCC: where F1 is best with all candidates, the script fails; the threshold is then"
@@ -246,6 +247,7 @@ PROTOCOLS: dict[str, Protocol] = {
         },
         (
             _TAGGING,
+            _UDPOS_BOTH,
             "Groups are those of evaluate.py: XCOPA is in two of them, LAReQA in none (the paper"
             " counts it to retrieval).",
             "Overall is the mean over the ten tasks. evaluate.py has no languages for LAReQA, so"
@@ -273,6 +275,7 @@ PROTOCOLS: dict[str, Protocol] = {
         {"bucc": Retrieval(14, "mean", "margin"), "tatoeba": _MEAN_14},
         (
             _TAGGING,
+            _UDPOS_2_5,
             "The paper reports validation rows, test rows only for its best systems; here test rows"
             " are scored wherever they are public, as UDPOS has no other rows in kk, th, tl, yo.",
             "Tatoeba: each English sentence looks for its translation, in jiant as in XTREME.",

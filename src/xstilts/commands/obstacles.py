@@ -74,7 +74,11 @@ def _of_mirror(spec: Fetch, root: Path) -> Iterator[str]:
     """Files of a data set that the mirror lacks."""
     mend = "Mend: copy it there, or leave its task out"
     folder = root / "datasets" / spec.dataset
-    if spec.configs and not folder.is_dir():
+    if mirror.linked(root, spec):
+        absent = [url for url in spec.urls if not (root / url_path(url)).is_file()]
+        if absent:
+            yield f"the mirror lacks {_first(absent)}. {mend}"
+    elif spec.configs and not folder.is_dir():
         yield f"the mirror has no {spec.dataset}. {mend}"
     elif spec.configs:
         present = [one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()]
@@ -82,9 +86,6 @@ def _of_mirror(spec: Fetch, root: Path) -> Iterator[str]:
         for config, splits in spec.configs.items():
             for split in splits:
                 card.resolve(facts, present, config, split, f"{spec.dataset} in the mirror")
-    absent = [url for url in spec.urls if not (root / url_path(url)).is_file()]
-    if absent:
-        yield f"the mirror lacks {_first(absent)}. {mend}"
 
 
 def _of_model(loaded: Params) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from xstilts import tasks
 from xstilts.commands import graph, power
 from xstilts.commands.estimate import Estimate, Rate
 from xstilts.commands.obstacles import obstacles
@@ -184,10 +185,24 @@ def _targets(loaded: Params, estimate: Estimate) -> Table:
         trained = spec.source_language if spec.training else "(not trained)"
         before = f" after {', '.join(one.task for one in spec.before)}" if spec.before else ""
         rows = _count(estimate.evaluated(spec))
-        many = len(spec.languages) > SHOWN
-        languages = f"{len(spec.languages)} languages" if many else " ".join(spec.languages)
+        languages = _languages(spec.languages)
         table.add_row(name, spec.kind, trained + before, languages, rows, spec.protocol)
+    table.caption = "\n".join(_releases(loaded))
     return table
+
+
+def _languages(codes: list[str]) -> str:
+    """Their codes, or where they are many, how many."""
+    return f"{len(codes)} languages" if len(codes) > SHOWN else " ".join(codes)
+
+
+def _releases(loaded: Params) -> Iterator[str]:
+    """Which release the rows of a target are of, where its source has several."""
+    for name, spec in loaded.targets.items():
+        released = tasks.load(name).released(spec.languages)
+        texts = [f"{release} in {_languages(listed)}" for release, listed in released.items()]
+        if texts:
+            yield f"{name}: {', '.join(texts)}."
 
 
 def _costs(loaded: Params, estimate: Estimate) -> list[str]:

@@ -116,20 +116,27 @@ def _aligned(out: Rows, row: Row, task: Task, place: str) -> bool:
 def _sources(task: Task, folder: Path, language: str, split: Split) -> Iterator[tuple[str, Row]]:
     """(where it stands, source row) of the files that hold one language's split."""
     files = raw_pieces(task, folder, language, split)
-    if task.parse in joined.READERS:
-        for number, row in enumerate(joined.read(task.parse, files, language, split)):
+    parse = task.parse if task.place or _linked(task, folder, language, split) else "hub"
+    if parse in joined.READERS:
+        for number, row in enumerate(joined.read(parse, files, language, split)):
             yield f"{folder} {task.name}.{language}.{split} row {number}", row
         return
     for piece in files:
-        for number, row in enumerate(raw.read(piece, task.parse)):
+        for number, row in enumerate(raw.read(piece, parse)):
             yield f"{piece} row {number}", row
+
+
+def _linked(task: Task, folder: Path, language: str, split: Split) -> bool:
+    """Whether a split was fetched by its URLs, and not in the hub's layout."""
+    paths = [folder / url_path(url) for url in task.addresses(language, split)]
+    return bool(paths) and (split not in task.splits or paths[0].exists())
 
 
 def raw_files(task: Task, folder: Path, language: str, split: Split) -> list[Path]:
     """The fetched files that hold one language's split, in reading order; archives as they are."""
     if task.place:
         return [folder / name for name in task.inside(language, split)]
-    if split in task.urls:
+    if _linked(task, folder, language, split):
         return [folder / url_path(url) for url in task.addresses(language, split)]
     config, source_split = task.source(language, split)
     present = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
@@ -140,7 +147,7 @@ def raw_files(task: Task, folder: Path, language: str, split: Split) -> list[Pat
 
 def raw_pieces(task: Task, folder: Path, language: str, split: Split) -> list[raw.Piece]:
     """As `raw_files`, with the wanted files inside of archives (all where the task names none)."""
-    inside = () if task.place else task.inside(language, split)
+    inside = task.inside(language, split) if _linked(task, folder, language, split) else ()
     files = raw_files(task, folder, language, split)
     return [piece for path in files for piece in raw.pieces(path, inside)]
 

@@ -1,7 +1,8 @@
 """Files inside .zip and .tar archives, read where they lie: nothing is ever written to disk.
 
-Used by `raw`. An archive is somebody else's: paths that lead out of it, links and absurd sizes are
-refused by name.
+Used by `raw`. An archive inside an archive is read like a folder of it: WikiANN's zip has
+`af.tar.gz/train`. An archive is somebody else's: paths that lead out of it, links and absurd sizes
+are refused by name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 import pyarrow as pa
@@ -31,45 +33,60 @@ DAMAGE = (
 MEND = "Mend: delete its folder and run `fetch` again, or mend the source"
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: PurePath) -> bool:
     """Whether a file has the ending of an archive that can be read."""
     return path.name.lower().endswith(ENDINGS)
 
 
 def names(path: Path) -> list[str]:
-    """Paths of the files in an archive, in its order.
+    """Paths of the files in an archive, in its order; archives in it are files, too.
 
     Raises:
         UserError: it is missing or damaged, or holds what is refused (see `_safe`).
     """
+    return list(_names(path, path.stat().st_mtime_ns if path.exists() else 0))
+
+
+@lru_cache(maxsize=8)  # a pass through all treebanks takes long, and 38 languages ask for it
+def _names(path: Path, changed: int) -> tuple[str, ...]:
     with _opened(path) as files:
-        return [name for name, _ in files]
+        return tuple(name for name, _ in files)
 
 
 @contextmanager
-def member(path: Path, wanted: str) -> Iterator[IO[bytes]]:
+def member(path: Path, wanted: str, source: IO[bytes] | None = None) -> Iterator[IO[bytes]]:
     """A stream of one file's bytes.
+
+    Args:
+        wanted: its path in the archive; through an archive inside of it as through a folder.
+        source: the archive's own bytes, where it lies in another one and not at `path`.
 
     Raises:
         UserError: as `names`, and where there is no such file. What comes before it is checked.
     """
-    with _opened(path) as files:
+    with _opened(path, source) as files:
         for name, stream in files:
             if name == wanted:
                 yield stream
+                return
+            if wanted.startswith(f"{name}/") and is_archive(PurePosixPath(name)):
+                with member(path / name, wanted.removeprefix(f"{name}/"), stream) as inner:
+                    yield inner
                 return
     raise UserError(f"{path} has no file {wanted}. {MEND}")
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
+def _opened(
+    path: Path, source: IO[bytes] | None = None
+) -> Iterator[Iterator[tuple[str, IO[bytes]]]]:
     """The files of an archive, one after the other."""
     try:
         if path.name.lower().endswith(".zip"):
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(source or path) as archive:
                 yield _zipped(path, archive)
         else:
-            with tarfile.open(path) as archive:
+            with tarfile.open(path, fileobj=source) as archive:
                 yield _tarred(path, archive)
     except (UserError, PermissionError):
         raise

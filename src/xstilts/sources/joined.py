@@ -1,4 +1,4 @@
-"""Readers of data sets whose rows lie across several files: BUCC 2018 and LAReQA's XQuAD-R.
+"""Readers of data sets whose rows lie across several files: BUCC 2018, LAReQA's XQuAD-R, treebanks.
 
 Each gets the raw files of one split and gives plain rows of one language.
 """
@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from xstilts.core.errors import UserError
+from xstilts.sources import treebanks
 from xstilts.sources.archive import MEND
 from xstilts.sources.raw import Piece
 from xstilts.tasks.base import Row, Split
@@ -133,7 +134,14 @@ def _answering(question: dict[str, Any], paragraph: dict[str, Any], ids: list[st
     return []
 
 
+def conllu(pieces: Sequence[Piece], language: str, split: Split) -> Iterator[Row]:
+    """Sentences (tokens, pos_tags by name) of all treebanks of a language, file after file."""
+    for piece in pieces:
+        yield from treebanks.sentences(piece.lines(), language)
+
+
 READERS: dict[str, Callable[[Sequence[Piece], str, Split], Iterator[Row]]] = {
     "bucc": bucc,
     "lareqa": lareqa,
+    "conllu": conllu,
 }

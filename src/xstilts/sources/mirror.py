@@ -53,17 +53,27 @@ def obtain(spec: Any, place: str, target: Path, observe: Observe) -> None:
     root = expand(place)
     hashes = _hashes(root)
     jobs: list[tuple[str, Path, str | None]] = []  # path in the mirror, copy, pinned sha256
-    if spec.configs:
+    if not linked(root, spec):
         folder = root / "datasets" / spec.dataset
         for name in _wanted(folder, spec):
             jobs.append((f"datasets/{spec.dataset}/{name}", target / name, None))
-    for url, sha256 in spec.urls.items():
-        path = url_path(url)
-        jobs.append((str(path), target / path, sha256))
+    else:
+        for url, sha256 in spec.urls.items():
+            path = url_path(url)
+            jobs.append((str(path), target / path, sha256))
     with observe.progress(f"copy {spec.dataset}", len(jobs)) as advance:
         for name, copy, pinned in jobs:
             _copy(root, name, copy, hashes, pinned)
             advance(1)
+
+
+def linked(root: Path, spec: Any) -> bool:
+    """Whether a mirror has a data set as files of URLs; where it may, but not in the hub's layout.
+
+    Args:
+        spec: with `configs` (the hub's layout), with `urls`, or with both for either.
+    """
+    return bool(spec.urls) and not (spec.configs and (root / "datasets" / spec.dataset).is_dir())
 
 
 def model(spec: Any, place: str, target: Path, observe: Observe) -> None:

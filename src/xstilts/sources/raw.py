@@ -14,6 +14,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -118,12 +120,27 @@ def reading(place: object) -> Iterator[None]:
 def pieces(path: Path, members: tuple[str, ...] = ()) -> list[Piece]:
     """A file as it is; of an archive the wanted members, or where none are named all its files.
 
+    Args:
+        members: paths in the archive; one with a `*` stands for all that it fits, sorted.
+
     Raises:
-        UserError: the archive is missing, damaged or refused.
+        UserError: the archive is missing, damaged or refused, or no file fits.
     """
     if not archive.is_archive(path):
         return [Piece(path)]
-    return [Piece(path, name) for name in members or archive.names(path)]
+    if members and not any("*" in name for name in members):
+        return [Piece(path, name) for name in members]
+    present = archive.names(path)
+    wanted = [name for pattern in members for name in _fitting(path, present, pattern)]
+    return [Piece(path, name) for name in (wanted if members else present)]
+
+
+def _fitting(path: Path, names: list[str], pattern: str) -> list[str]:
+    """The names that a pattern fits, sorted."""
+    found = sorted(name for name in names if fnmatchcase(name, pattern))
+    if not found:
+        raise UserError(f"{path} has no file {pattern}. {MEND}")
+    return found
 
 
 def read(piece: Piece | Path, parse: str) -> Iterator[Row]:
@@ -277,6 +294,20 @@ def _tagged(stream: IO[bytes]) -> Iterator[Row]:
             yield {"tokens": tokens.split(), "tags": tags.split()}
 
 
+def _panx(stream: IO[bytes]) -> Iterator[Row]:
+    """A token a line, `en:token`, tab, tag by name (none: O); a blank line ends a sentence."""
+    tokens: list[str] = []
+    tags: list[str] = []
+    for line in chain(_text(stream), [""]):
+        if line.strip():
+            first, *rest = line.rstrip("\r\n").split("\t")
+            tokens.append(first.partition(":")[2])
+            tags.append(rest[-1] if rest else "O")
+        elif tokens:
+            yield {"tokens": tokens, "ner_tags": tags}
+            tokens, tags = [], []
+
+
 READERS: dict[str | None, Callable[[IO[bytes]], Iterator[Row]]] = {
     "parquet": _parquet,
     "jsonl": _jsonl,
@@ -285,5 +316,6 @@ READERS: dict[str | None, Callable[[IO[bytes]], Iterator[Row]]] = {
     "json": _json,
     "squad_json": _squad_json,
     "tagged": _tagged,
+    "panx": _panx,
 }
 BY_ROW = (_parquet, _jsonl, _separated, _tagged)  # these parse row by row

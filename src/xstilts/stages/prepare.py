@@ -51,6 +51,8 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         )
         files.write_json(out / "record.json", made)
     source = {name: facts[name] for name in ("dataset", "revision", "licence")}
+    languages = sorted({one for listed in spec.splits.values() for one in listed})
+    source |= {"releases": task.released(languages)} if task.releases else {}
     files.write_json(
         paths.statistics(params.study, key),
         {"task": task.name, "kind": task.kind, **source, **counts},

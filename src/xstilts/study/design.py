@@ -17,6 +17,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.params import Size, Training
 from xstilts.core.strict import parse
 from xstilts.kinds.spec import KINDS
+from xstilts.sources.places import MIRROR
 from xstilts.study.pins import Pins
 from xstilts.study.schema import Study
 from xstilts.tasks.base import Split, Task
@@ -197,6 +198,11 @@ class Needs:
                     self._files(spec, task, split, language)
         return out
 
+    @property
+    def _mirrored(self) -> bool:
+        """A mirror may have in the hub's layout what the hub itself has at no known commit."""
+        return self.study.data.source.startswith(MIRROR)
+
     def _origin(self, task: Task) -> dict[str, Any]:
         """Where a data set comes from, before it is said which of its files are wanted."""
         world = self.study.data.world
@@ -215,7 +221,7 @@ class Needs:
         if split in task.urls:
             for url, sha256 in task.addresses(language, split).items():
                 spec["urls"][url] = sha256 or self.pins.url(url)
-        elif not task.place:
+        if split in task.splits and (split not in task.urls or self._mirrored):
             config, source_split = task.source(language, split)
             wanted = spec["configs"].setdefault(config, [])
             if source_split not in wanted:

@@ -55,6 +55,7 @@ NAMES: tuple[str, ...] = (
     "paws_x",
     "xcopa",
     "udpos",
+    "udpos_2_7",
     "wikiann",
     "xquad",
     "mlqa",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -24,15 +24,17 @@ class Task:
 
     `splits[split]` names the source's own split (several are joined by `+`; `other/split` where it
     lies in another config); `config` is the hub config. These, `urls` and `members` are formatted
-    with `{language}`, which is first looked up in `codes`.
+    with `{language}`, which is first looked up in `codes`, and `urls` with `{release}`, too.
     `belongs` picks the rows of a language where one config holds several; of these, `convert` makes
     rows of the kind's schema, or None to leave one out (counted as dropped). It gives no `id` where
     the source has none: the row's number in its source file is then the id.
 
     A data set without a hub id comes from `urls`; where these are archives, `members` says which of
-    their files a split is. A licensed set comes from the user's own folder: `place` names the
-    variable that says where, `members` the files in it. A task with `joins` has no source of its
-    own: its rows are those of other tasks, one after the other.
+    their files a split is. So does one whose hub copy has no commit that could be verified; it has
+    `splits` as well, as a mirror may have it either way. A licensed set
+    comes from the user's own folder: `place` names the variable that says where, `members` the
+    files in it. A task with `joins` has no source of its own: its rows are those of other tasks,
+    one after the other.
     """
 
     name: str
@@ -42,7 +44,7 @@ class Task:
     # hub id "org/name"; "world/..." for the control world; "github-org/repo" or the like for urls
     dataset: str
     # 40-hex commit of the hub data set. None for urls, for a user's folder, for the control world,
-    # and where no commit could be verified: `xstilts pin` records one, or a mirror serves it.
+    # and where no commit could be verified: `xstilts pin` records one, unless there are urls.
     revision: str | None
     licence: str
     reference: str  # paper or home page
@@ -55,9 +57,12 @@ class Task:
     # split -> url -> sha256; None: in `hashes`, or not known and `xstilts pin` records it
     urls: Mapping[Split, Mapping[str, str | None]] = field(default_factory=dict)
     hashes: Mapping[str, str] = field(default_factory=dict)  # url of one language -> sha256
-    # split -> paths inside the archives of `urls` or inside the folder `place`
+    # language -> what stands for {release} in urls: the release of the source that its rows are of
+    releases: Mapping[str, str] = field(default_factory=dict)
+    # split -> paths inside the archives of `urls` (`*` fits anything) or inside the folder `place`
     members: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)
-    parse: str = "hub"  # hub, or a reader of sources/raw.py: how files of urls and members are read
+    # hub, or a reader of sources/raw.py or joined.py: how files of urls and members are read
+    parse: str = "hub"
     joins: tuple[str, ...] = ()  # tasks of the same kind and labels whose rows these are, in order
     origin: Origin = "human"
     place: str | None = None  # variable that names the user's folder of a licensed set
@@ -99,6 +104,15 @@ class Task:
         named = {self._named(url, language): pin for url, pin in pins.items()}
         return {url: pin or self.hashes.get(url) for url, pin in named.items()}
 
+    def released(self, languages: Iterable[str]) -> dict[str, list[str]]:
+        """Release, as its archive is named, -> which of some languages have their rows from it."""
+        out: dict[str, list[str]] = {}
+        for language in languages:
+            if language in self.releases:
+                name = self.releases[language].rpartition("/")[2]
+                out.setdefault(name, []).append(language)
+        return out
+
     def inside(self, language: str, split: Split) -> tuple[str, ...]:
         """The files of our language and split inside the archives, or inside the user's folder."""
         return tuple(self._named(path, language) for path in self.members.get(split, ()))
@@ -106,4 +120,4 @@ class Task:
     def _named(self, text: str, language: str) -> str:
         """`text` with the source's code of a language."""
         code = self.codes.get(language, language)
-        return text.format(language=code)
+        return text.format(language=code, release=self.releases.get(language, ""))

@@ -99,13 +99,20 @@ def squad(row: Row, language: str) -> Row:
     }
 
 
-def tagged(tags: str) -> Callable[[Row, str], Row | None]:
-    """Make a convert for `tokens` and a column of tag indices; empty sentences are left out."""
+def tagged(tags: str, labels: Sequence[str] = ()) -> Callable[[Row, str], Row | None]:
+    """Make a convert for `tokens` and a column of tags; empty sentences are left out.
+
+    Args:
+        labels: in their order, where some source of the task gives tags by name.
+    """
+    numbers = {label: number for number, label in enumerate(labels)}
 
     def convert(row: Row, language: str) -> Row | None:
         if not row["tokens"]:
             return None
-        return {"tokens": row["tokens"], "tags": row[tags]}
+        named = numbers and isinstance(row[tags][0], str)
+        found = [numbers[tag] for tag in row[tags]] if named else row[tags]
+        return {"tokens": row["tokens"], "tags": found}
 
     return convert
 
