@@ -253,5 +253,7 @@ def _length(kind: str, longest: int) -> float:
 def _tokens(kind: str, training: Training, rows: int, part: Part | None = None) -> float:
     """Tokens of one training, all rates of a sweep included."""
     examples = training.steps * training.batch if training.steps else (training.epochs or 0) * rows
+    if training.stop:
+        examples = min(examples, training.stop * training.batch)
     longest = part.max_length if part else training.max_length
     return max(1, len(training.sweep)) * examples * _length(kind, longest)
