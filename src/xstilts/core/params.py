@@ -73,7 +73,7 @@ class Training(Strict):
 
     @model_validator(mode="after")
     def stop_within(self) -> Training:
-        """To stop after the end would be a slip; of epochs the loop knows how many updates they are."""
+        """To stop after the end would be a slip; of epochs the loop can tell."""
         if self.stop is not None and self.steps is not None and self.stop > self.steps:
             raise ValueError(f"`stop: {self.stop}` is more than `steps: {self.steps}`")
         return self

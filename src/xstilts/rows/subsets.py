@@ -40,7 +40,7 @@ def _numbered(table: pa.Table, number: int) -> pa.Table:
 
 
 def in_turn(tables: Sequence[pa.Table]) -> pa.Table:
-    """Row 0 of each table, then row 1 of each: a head holds as much of each, while its rows last."""
+    """Row 0 of each table, then row 1 of each: a head is as much of each, while its rows last."""
     turns = sorted((row, number) for number, one in enumerate(tables) for row in range(len(one)))
     starts = np.cumsum([0, *(len(table) for table in tables)])
     places = [int(starts[number]) + row for row, number in turns]
