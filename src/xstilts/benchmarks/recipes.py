@@ -41,7 +41,7 @@ _CLASSIFY = _of(
     clip=(1.0, 570),
     precision=("fp32", 599),
     evaluate_rows=("all", 256),
-    patience=(None, "255-277"),
+    patience=(None, 255),
 )
 _TAG = _of(
     "third_party/run_tag.py",

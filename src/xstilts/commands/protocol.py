@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from xstilts import tasks
 from xstilts.benchmarks import compare, protocols
@@ -52,7 +51,7 @@ def show_protocol(name: str | None, task: str | None = None, study: str | None =
     console.print(f"Lines are those of {protocol.source}; values are for XLM-R Large.\n")
     for one, lines in chosen.items():
         console.print(f"{tasks.load(one).title} ({one})", style="bold")
-        console.print(_lines(lines, console.width))
+        _print_lines(console, lines)
         console.print(_notes(_differences(protocol, one, params, whole=task is not None)))
         console.print()
     if task is None:
@@ -165,26 +164,25 @@ def _differences(
     for target in params.targets.values():
         if target.task == task and target.protocol == protocol.name:
             unlike = compare.target_differences(target, model)
-            yield f"in {params.study}", "; ".join(unlike) or "as published"
+            yield "study", f"{params.study}: {'; '.join(unlike) or 'as published'}"
 
 
-def _lines(lines: list[Line], width: int) -> Table:
+def _print_lines(console: Console, lines: list[Line]) -> None:
     """Part, what is done, where it is said: beside it, or where that is narrow below it."""
     longest = max((len(one) for _, _, sources in lines for one in sources), default=0)
-    beside = width - PART - longest >= ROOM
-    table = Table.grid(padding=(0, 2))
-    table.add_column(width=PART)
-    table.add_column()
-    if beside:
+    if console.width - PART - longest >= ROOM:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(width=PART)
+        table.add_column()
         table.add_column(no_wrap=True, style="dim")
-    for part, text, sources in lines:
-        if beside:
+        for part, text, sources in lines:
             table.add_row(f"  {part}", text, "\n".join(sources))
-        else:
-            table.add_row(f"  {part}", text)
-            for source in sources:
-                table.add_row("", Text(source, style="dim"))
-    return table
+        console.print(table)
+        return
+    for part, text, sources in lines:
+        console.print(_notes([(part, text)]))
+        for source in sources:
+            console.print(f"    {source}", style="dim")
 
 
 def _notes(notes: Iterable[Note]) -> Table:

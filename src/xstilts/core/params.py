@@ -197,7 +197,7 @@ class Part(Strict):
     rows: str  # parquet
     validation: str | None = None  # parquet; for `select: best` and sweeps
     # of a task that joins others: how many have `evaluate_rows` validation rows each in that file
-    validation_sets: int = Field(1, gt=0, exclude_if=lambda sets: sets == 1)
+    validation_sets: int = Field(default=1, gt=0, exclude_if=lambda sets: sets == 1)
     max_length: int = Field(gt=3)
     stride: int = Field(gt=0)
     teaches: bool = False  # of the control world: whether its labels are what is asked for
