@@ -16,7 +16,15 @@ import pyarrow as pa
 from xstilts.benchmarks import protocols
 from xstilts.core import paths
 from xstilts.core.files import write_json, write_parquet
-from xstilts.core.params import Aggregate, Intermediate, Params, Report, Target, Transfer
+from xstilts.core.params import (
+    Aggregate,
+    Intermediate,
+    Params,
+    Pretrain,
+    Report,
+    Target,
+    Transfer,
+)
 from xstilts.results import scores
 
 LANGUAGES = ["qaa", "qab", "qac", "qad", "qae"]
@@ -128,6 +136,7 @@ def large(protocol: str = "x-stilts", best: bool = True, seeds: tuple[int, ...] 
         },
         transfer={name: Transfer(**spec) for name, spec in transfer.items()},
         targets={name: Target(**official_target(official, name)) for name in official.languages},
+        pretrain=Pretrain(source="hub", reads="x", model="FacebookAI/xlm-roberta-large"),
         aggregate=Aggregate(best_per_target=best),
         report=Report(title=TITLE, description=DESCRIPTION, source="hub"),
     )
@@ -136,6 +145,7 @@ def large(protocol: str = "x-stilts", best: bool = True, seeds: tuple[int, ...] 
 def official_target(protocol: protocols.Protocol, name: str) -> dict:
     """Params of one target of a protocol."""
     trained = protocol.training[name] != "none"
+    states = protocol.retrieval.get(name, protocols.Retrieval(-1, "mean"))
     return {
         "task": name, "kind": "classification" if trained else "retrieval", "labels": [],
         "metric": protocol.metrics[name], "chance": CHANCE.get(name, 0.0),
@@ -143,7 +153,8 @@ def official_target(protocol: protocols.Protocol, name: str) -> dict:
         "languages": list(protocol.languages[name]), "source_language": "en",
         "train_rows": "data/y.parquet" if trained else None, "train_limit": None,
         "validation": "data/z.parquet" if trained else None,
-        "training": TRAINING if trained else None,
+        "training": TRAINING if trained else None, "layer": states.layer,
+        "pooling": states.pooling, "similarity": states.similarity,
     }  # fmt: skip
 
 

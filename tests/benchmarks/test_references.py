@@ -76,6 +76,18 @@ def test_differences_are_those_of_the_scores(entries: list[Reference]) -> None:
             assert ours - theirs == pytest.approx(difference, abs=1e-9), (task, name)
 
 
+def test_each_counterpart_is_the_same_experiment(entries: list[Reference]) -> None:
+    """X-STILTs' best is our best; who fine-tuned an encoder of ours alone is our `none`."""
+    found = {(entry.system, str(entry.setting), entry.encoder) for entry in entries}
+    assert ("XLM-R Large", "none", "xlmr-large") in found
+    assert ("mBERT", "none", "mbert") in found
+    assert ("mBERT", "None", None) in found  # translate-train
+    for entry in entries:
+        if entry.setting is not None:
+            assert entry.way.startswith(("zero-shot", "no intermediate training"))
+            assert (entry.setting == "best") == ("best intermediate" in entry.way)
+
+
 def test_a_comparable_score_of_qa_is_the_mean_of_its_two_values(entries: list[Reference]) -> None:
     """F1 alone is another number than the protocol's, and must not stand beside it."""
     both = Reference.model_validate(
@@ -101,6 +113,18 @@ def test_a_comparable_score_of_qa_is_the_mean_of_its_two_values(entries: list[Re
         ({"url": None}, "`url` is missing"),
         ({"url": None, "status": "derived"}, "`note` is missing"),
         ({"scores": {}}, "has no number"),
+        ({"setting": "none"}, "`setting` and `encoder` go together"),
+        ({"encoder": "mbert"}, "`setting` and `encoder` go together"),
+        ({"setting": "worst", "encoder": "mbert"}, r"setting.*Input should be 'none' or 'best'"),
+        ({"setting": "none", "encoder": "gpt"}, "there is no encoder 'gpt'"),
+        ({"setting": {"task": "mnli"}, "encoder": "mbert"}, "should be 'none' or 'best'"),
+        ({"setting": {"task": "x", "language": "en"}, "encoder": "mbert"}, "no task 'x'"),
+        ({"setting": {"task": "mnli", "language": "de"}, "encoder": "mbert"}, "rows in 'de'"),
+        ({"setting": "none", "encoder": "mbert", "difference_to": "A"}, "none` is a score"),
+        ({"setting": "best", "encoder": "mbert", "difference_to": "A"}, "no entry with `setting:"),
+        ({"scorers": {"xnli": "seqeval"}}, "there is no scorer 'seqeval'"),
+        ({"scorers": {"xcopa": "accuracy"}}, "xtreme has no task 'xcopa'"),
+        ({"cautions": {"xcopa": "mind it"}}, "xtreme has no task 'xcopa'"),
     ],
 )
 def test_a_bad_entry_is_named(change: dict[str, Any], message: str, tmp_path: Path) -> None:

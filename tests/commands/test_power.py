@@ -23,7 +23,7 @@ def told(params: Params, seed_sd: float | None = None) -> tuple[str, str]:
 
 
 def test_finished_runs_tell_the_spread(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before any run it is assumed and says so; then it is that of the runs; a number given wins."""
+    """Before any run it is assumed and says so; then runs tell it; a number given wins."""
     monkeypatch.chdir(tmp_path)
     params = fake_study.params()
     assert "1.0 (assumed)" in told(params)[0]

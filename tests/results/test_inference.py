@@ -100,6 +100,18 @@ def test_where_settings_say_little_each_keeps_its_own_variance() -> None:
     assert inference.prior(np.zeros(3), np.zeros(3)) is None
 
 
+def test_a_setting_with_a_collapsed_run_stands_alone() -> None:
+    """A variance a hundred times the others': it is not shrunk, and the others are not spoilt."""
+    variances = np.array([1.0, 2.0, 0.5, 1.5, 1.2, 0.8, 1.1])
+    usual = inference.prior(variances, np.full(7, 2.0))
+    spoilt = inference.prior(np.append(variances, 300.0), np.full(8, 2.0))
+    assert usual is not None
+    assert spoilt is not None
+    assert spoilt.variance == pytest.approx(usual.variance, rel=0.05)
+    assert spoilt.moderate(300.0, 2.0) == (300.0, 2.0)
+    assert spoilt.moderate(2.0, 2.0)[0] == pytest.approx(usual.moderate(2.0, 2.0)[0], rel=0.05)
+
+
 def test_scores_that_happen_to_be_equal_do_not_spoil_the_prior() -> None:
     """Two seeds with one score: a variance of 0 has no likelihood, and must not become nan."""
     found = inference.prior(np.array([0.0, 1.0, 2.0, 4.0, 3.0]), np.ones(5))

@@ -76,7 +76,8 @@ def test_equal_inputs_give_equal_bytes(study: Params) -> None:
     assert hashes[0] == hashes[1]
     assert set(hashes[0]) == {
         "benchmark.parquet", "best.parquet", "fake.metrics.json", "record.json",
-        "scores.parquet", "slopes.parquet", "questions.parquet", "summary.parquet",
+        "contrasts.parquet", "scores.parquet", "slopes.parquet", "questions.parquet",
+        "summary.parquet",
     }  # fmt: skip
 
 

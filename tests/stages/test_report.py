@@ -172,7 +172,8 @@ def test_a_study_without_a_leak_check_says_so(made: Params) -> None:
     assert set(inputs) - curves == {
         f"results/aggregate/fake/{name}"
         for name in (
-            "benchmark.parquet", "best.parquet", "record.json", "scores.parquet", "slopes.parquet",
+            "benchmark.parquet", "best.parquet", "questions.parquet", "record.json",
+            "scores.parquet", "slopes.parquet",
             "summary.parquet",
         )
     }  # fmt: skip

@@ -15,8 +15,9 @@ from statistics import fmean, stdev
 
 import pyarrow as pa
 
-from xstilts.benchmarks import protocols
+from xstilts.benchmarks import protocols, signature
 from xstilts.benchmarks.protocols import Protocol
+from xstilts.core.params import Target
 from xstilts.results.scores import DECIMALS, Group, Row, ScoreRow, group_of, group_order
 
 TASK, GROUP, ALL = "task", "group", "all"  # levels
@@ -104,7 +105,12 @@ def rows(study: str, scores: Iterable[ScoreRow]) -> list[Row]:
     """Rows of `SCHEMA` for each protocol of which at least one task was scored.
 
     First each setting, over its runs, then each run; settings in the order of the summary.
+
+    Raises:
+        UserError: scores of one target are of several kinds; see `signature.check`.
     """
+    scores = list(scores)
+    signature.check(scores)
     out: list[Row] = []
     for name, runs in sorted(_by_protocol(scores).items()):
         protocol = protocols.get(name)
@@ -114,6 +120,28 @@ def rows(study: str, scores: Iterable[ScoreRow]) -> list[Row]:
             out += [_row(study, name, group, "", same) for same in zip(*own.values(), strict=True)]
             for run, aggregates in own.items():
                 out += [_row(study, name, group, run, (line,)) for line in aggregates]
+    return out
+
+
+def members(protocol: Protocol, level: str, name: str) -> Sequence[str]:
+    """The tasks that a task, a group or the whole is made of."""
+    if level == TASK:
+        return [name]
+    return protocol.groups[name] if level == GROUP else list(protocol.languages)
+
+
+def unmixed(found: Iterable[Row], targets: Mapping[str, Target]) -> list[Row]:
+    """Rows of `SCHEMA` without the means that join tasks on test rows and on validation rows.
+
+    Their value is null, and `missing` says which task is on which rows.
+    """
+    out = []
+    study = {name: signature.of_study(one, targets) for name, one in protocols.PROTOCOLS.items()}
+    for row in found:
+        scored = study[row["protocol"]]
+        parts = members(protocols.get(row["protocol"]), row["level"], row["name"])
+        apart = signature.mixed(scored[task] for task in parts if task in scored)
+        out.append(row | {"value": None, "sd": None, "missing": apart} if apart else row)
     return out
 
 

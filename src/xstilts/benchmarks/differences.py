@@ -143,6 +143,10 @@ DIFFERENCES: dict[str, tuple[Difference, ...]] = {
             " are scored wherever they are public, as UDPOS has no other rows in kk, th, tl, yo.",
         ),
         Difference(
+            ("tatoeba",),
+            "Tatoeba: each English sentence looks for its translation, in jiant as in XTREME.",
+        ),
+        Difference(
             ("bucc",),
             "BUCC: jiant chooses the threshold on the pairs that it is scored on; here, as in"
             " XTREME, it is chosen on dev pairs. `split: validation` repeats jiant.",

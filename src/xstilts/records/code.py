@@ -35,7 +35,10 @@ ASIDE = {
 }
 # Looked up by name: what of them a run needs is in a file of its own.
 BY_NAME = {"tasks/__init__", "sources/world/write"}
-LOOKS = {"report": ("report/page.html.j2", "report/style.css")}  # code that is no module
+LOOKS = {  # code that is no module
+    "aggregate": ("tasks/distances.csv",),
+    "report": ("report/page.html.j2", "report/style.css"),
+}
 DIGITS = 16  # of a hash, in hex: these tell versions apart, they guard nothing
 
 

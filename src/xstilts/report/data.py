@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
-from xstilts.benchmarks import references
+from xstilts.benchmarks import aggregates, references
 from xstilts.benchmarks.references import Reference
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
@@ -19,7 +19,14 @@ from xstilts.results.scores import ALL, ZERO_SHOT, unusual
 Row = dict[str, Any]
 Series = tuple[str, str, str, str]  # method, task, source language, variant
 SETTING = ("method", "task", "source_language", "variant")
-FILES = ("scores", "summary", "slopes", "benchmark", "best")  # .parquet, of the aggregate
+FILES = (
+    "scores",
+    "summary",
+    "slopes",
+    "benchmark",
+    "best",
+    "questions",
+)  # .parquet, of the aggregate
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Results:
     benchmark: list[Row] = field(default_factory=list)
     best: list[Row] = field(default_factory=list)
     references: Sequence[Reference] = ()  # published scores, where the study follows a protocol
+    questions: list[Row] = field(default_factory=list)
     overlap: Mapping[str, Any] | None = None  # the leak check; None: it was not made
     files: Sequence[Path] = ()  # everything that was read
 
@@ -136,7 +144,7 @@ def load(params: Params, folder: Path) -> Results:
         UserError: a file is missing or broken.
     """
     files = [*(folder / f"{name}.parquet" for name in FILES), folder / "record.json"]
-    scores, rows, slopes, benchmark, best = (
+    scores, rows, slopes, benchmark, best, questions = (
         read_parquet(file).to_pylist() for file in files[: len(FILES)]
     )
     record = read_json(files[-1])
@@ -149,9 +157,10 @@ def load(params: Params, folder: Path) -> Results:
         rows,
         slopes,
         record["inputs"],
-        benchmark,
+        aggregates.unmixed(benchmark, params.targets),
         best,
         published,
+        questions,
         read_json(overlap) if checked else None,
         [*files, *[overlap] * checked, *[references.FILE] * bool(benchmark)],
     )

@@ -1,7 +1,8 @@
 """What stands beside a study's own numbers: published scores, and rows that it has seen before.
 
-`build` gives a table of the aggregates per protocol and one of all sources, `leak_tables` the one
-of training rows that are evaluation rows. Called by `tables`.
+`build` gives tables of the aggregates per protocol, their comparison with published ones
+(comparisons.py) and one of all sources, `leak_tables` the one of training rows that are evaluation
+rows. Called by `tables`.
 """
 
 from __future__ import annotations
@@ -9,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from xstilts.benchmarks import protocols, references
+from xstilts.benchmarks import comparison, protocols, references
 from xstilts.benchmarks.aggregates import ALL, GROUP, SCORE, TASK
-from xstilts.benchmarks.protocols import Protocol
+from xstilts.benchmarks.comparison import Own
 from xstilts.benchmarks.references import Reference
+from xstilts.report import comparisons
+from xstilts.report.comparisons import MARKS, MARKS_TEXT
 from xstilts.report.data import Results, series_of, signed, size_text
 from xstilts.report.table import Entry, Table
 from xstilts.results.scores import unusual
 
-MARKS = {"verified": "", "recalled": "?", "derived": "≈"}
-# X-STILTs scores the tasks of XTREME: its scores stand beside, with their name.
-BESIDE = {"x-stilts": ("x-stilts", "xtreme")}
 Column = tuple[str, str]  # level, name
 LEAK_COUNTS = ("rows", "exact", "normalised", "same_id", "shared_first_text")
 LEAK_HEADER = (
@@ -36,56 +36,67 @@ LEAK_HEADER = (
 
 
 def build(results: Results) -> list[Table]:
-    """A table per protocol that the study follows, and one of all published scores at hand."""
+    """Per protocol that the study follows: its aggregates, then these against published ones.
+
+    Last a table of all published scores at hand. Tasks on validation rows have tables apart.
+
+    Raises:
+        UserError: the aggregate has scores by another protocol than the study's.
+    """
     names = list(dict.fromkeys(row["protocol"] for row in results.benchmark))
-    tables = [_benchmark(results, protocols.get(name)) for name in names]
-    return [*tables, _references(results.references)] if tables else []
+    aggregates, compared = [], []
+    for protocol in map(protocols.get, names):
+        own = comparison.own(results.params, protocol, results.benchmark)
+        for rows in sorted({one.rows for one in own.signatures.values()}):
+            aggregates.append(_benchmark(results, own, rows))
+        compared += comparisons.build(own, comparison.compare(own, results.references))
+    references = [_references(results.references)] if names else []
+    return [*aggregates, *compared, *references]
 
 
-def _columns(results: Results, protocol: Protocol) -> list[Column]:
-    """Tasks that the study scores, the groups that touch them, and the whole."""
-    found = [row for row in results.benchmark if row["protocol"] == protocol.name]
-    scored = {row["name"] for row in found if row["level"] == TASK and row["value"] is not None}
-    tasks = [task for task in protocol.languages if task in scored]
-    groups = [name for name, members in protocol.groups.items() if scored & set(members)]
+def _columns(own: Own, rows: str) -> list[Column]:
+    """Tasks that the study scores on these rows, the groups that touch them, and the whole."""
+    scored = {
+        name
+        for (_, level, name, _), row in own.index.items()
+        if level == TASK and row["value"] is not None and own.signatures[name].rows == rows
+    }
+    tasks = [task for task in own.protocol.languages if task in scored]
+    groups = [name for name, members in own.protocol.groups.items() if scored & set(members)]
     return [*((TASK, task) for task in tasks), *((GROUP, name) for name in groups), (ALL, ALL)]
 
 
-def _benchmark(results: Results, protocol: Protocol) -> Table:
-    """Settings and published systems by task, group and whole."""
-    columns = _columns(results, protocol)
-    own = [row for row in results.benchmark if row["protocol"] == protocol.name]
-    index = {
-        (row["group"], row["level"], row["name"]): row
-        for row in own
-        if not row["run"] and row["metric"] == SCORE
-    }
-    rows = [
+def _benchmark(results: Results, own: Own, rows: str) -> Table:
+    """Settings and the published systems that are scored as they are, by task, group and whole."""
+    protocol, columns = own.protocol, _columns(own, rows)
+    index = {key[:3]: row for key, row in own.index.items() if key[3] == SCORE}
+    lines = [
         [
-            Entry(_setting(group), head=True),
+            Entry(setting_text(group), head=True),
             *(_entry(index.get((group["group"], *column))) for column in columns),
         ]
         for group in results.groups
         if any((group["group"], *column) in index for column in columns)
     ]
-    rows.append([Entry("published scores", head=True), *(Entry("") for _ in columns)])
-    rows += [
+    lines.append([Entry("published scores", head=True), *(Entry("") for _ in columns)])
+    lines += [
         [Entry(name, way, head=True), *cells]
-        for name, way, cells in _published(results.references, protocol, columns)
+        for name, way, cells in _published(results.references, own, columns)
     ]
     names = {ALL: "all"}
-    header = ["setting", *(names.get(name, name) for _, name in columns)]
+    other = "" if rows == "test" else f"-{rows}"
     return Table(
-        f"benchmark-{protocol.name}",
-        f"{protocol.title}: the published aggregates",
-        _caption(results, protocol, index),
-        header,
-        rows,
-        own,
+        f"benchmark-{protocol.name}{other}",
+        f"{protocol.title}: the published aggregates{other and f' on {rows} rows'}",
+        _caption(own, index),
+        ["setting", *(names.get(name, name) for _, name in columns)],
+        lines,
+        [row for row in results.benchmark if row["protocol"] == protocol.name],
     )
 
 
-def _setting(group: dict[str, Any]) -> str:
+def setting_text(group: Mapping[str, Any]) -> str:
+    """A setting in words."""
     if group["method"] in ("none", "best"):
         return {"none": "none", "best": "best for each target"}[group["method"]]
     method, task, language, variant = series_of(group)
@@ -102,33 +113,39 @@ def _entry(row: dict[str, Any] | None) -> Entry:
 
 
 def _published(
-    entries: Sequence[Reference], protocol: Protocol, columns: Sequence[Column]
+    entries: Sequence[Reference], own: Own, columns: Sequence[Column]
 ) -> Iterator[tuple[str, str, list[Entry]]]:
-    """System, way, and a score for each column; entries of one system and way share a row."""
+    """System, way, and a score for each column; entries of one system and way share a row.
+
+    A number that is scored otherwise than ours is left out; a table of its own has it.
+    """
     merged: dict[tuple[str, str, str], dict[Column, Entry]] = {}
-    # What was read in its source goes before what was recalled or derived.
-    entries = sorted(entries, key=lambda entry: list(MARKS).index(entry.status))
-    for name in BESIDE.get(protocol.name, (protocol.name,)):
-        for entry in entries:
-            if entry.protocol != name or entry.difference_to is not None:
-                continue
-            cells = merged.setdefault((entry.system, entry.way, name), {})
-            for column in columns:
-                value = references.score(entry, *column)
-                if value is not None:
-                    title = f"{entry.status}: {entry.source}"
-                    mark = MARKS[entry.status]
-                    cells.setdefault(column, Entry(f"{value:.1f}", "", mark, title=title))
+    # What was read in its source goes before what was recalled or derived, and the study's own
+    # protocol before another of the same benchmark.
+    order = list(MARKS)
+    entries = sorted(
+        entries, key=lambda one: (one.protocol != own.protocol.name, order.index(one.status))
+    )
+    for entry in entries:
+        same = protocols.get(entry.protocol).benchmark == own.protocol.benchmark
+        if not same or entry.difference_to is not None:
+            continue
+        cells = merged.setdefault((entry.system, entry.way, entry.protocol), {})
+        for column in columns:
+            value = references.score(entry, *column)
+            if value is not None and not comparison.unlike(own, entry, *column):
+                title = f"{entry.status}: {entry.source}"
+                mark = MARKS[entry.status]
+                cells.setdefault(column, Entry(f"{value:.1f}", "", mark, title=title))
     for (system, way, name), cells in merged.items():
         if cells:
-            label = system if name == protocol.name else f"{system} ({name})"
+            label = system if name == own.protocol.name else f"{system} ({name})"
             yield label, way, [cells.get(column, Entry("")) for column in columns]
 
 
-def _caption(
-    results: Results, protocol: Protocol, index: dict[tuple[str, str, str], dict[str, Any]]
-) -> str:
+def _caption(own: Own, index: Mapping[tuple[str, str, str], Mapping[str, Any]]) -> str:
     """How the numbers are made, and what is missing for the whole."""
+    protocol = own.protocol
     text = (
         f"As {protocol.title} has it ({protocol.source}): a task's score is the mean over all"
         " languages of the official list, English too; of question answering it is the mean of F1"
@@ -143,9 +160,8 @@ def _caption(
     if lacking:
         text += f" Missing for the whole: {' | '.join(lacking)}."
     return text + (
-        " Below the study's settings: published scores, on test rows unless their name says"
-        " otherwise. ? is recalled and was not found in a source that could be read; ≈ is"
-        " derived from other numbers."
+        " Below the study's settings: published scores, where the same scorer gave them on the same"
+        f" rows. {MARKS_TEXT}"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.report import published
+from xstilts.report import answers, published
 from xstilts.report.data import SETTING, Results, plain, signed, size_text, stars
 from xstilts.report.table import Entry, Table
 from xstilts.results import scores
@@ -21,6 +21,7 @@ def build(results: Results) -> dict[str, Table]:
     tables = [make(results) for make in made]
     if results.best:
         tables.append(_best(results))
+    tables += answers.build(results)
     tables += [*published.build(results), *published.leak_tables(results)]
     return {table.name: table for table in tables}
 
@@ -65,7 +66,8 @@ def _deltas(results: Results) -> Table:
         else "Zero-shot mean (the study has no baseline to compare with)"
     )
     caption += (
-        f", with its {results.confidence} interval. The row “none” is the score itself."
+        f", with its {results.confidence} interval for these languages (in the title of a cell: for"
+        " languages like these). The row “none” is the score itself."
         " * p < 0.05, ** p < 0.01 after Holm's correction over all zero-shot comparisons of the"
         " study; † a run of this setting predicts one class only in some language."
     )
@@ -90,6 +92,8 @@ def _delta_entry(row: dict[str, Any] | None, reach: float) -> Entry:
     small = f"{plain(row['delta_low'])} to {plain(row['delta_high'])}"
     title = f"score {row['mean']:.2f}, {row['seeds']} seeds"
     title += "" if row["p_holm"] is None else f", Holm p = {row['p_holm']:.2g}"
+    if row["like_low"] is not None:
+        title += f"; languages like these: {plain(row['like_low'])} to {plain(row['like_high'])}"
     mark = stars(row["p_holm"]) + dagger
     return Entry(signed(row["delta"]), small, mark, row["delta"] / reach, title=title)
 

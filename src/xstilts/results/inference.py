@@ -41,10 +41,11 @@ SIGNIFICANT = 0.05  # of a p after Holm's correction
 DECIMALS = 9  # below this a difference is rounding noise of the sums
 SMALLEST_P = 1e-12
 FEWEST = 4  # settings of two seeds or more, below which they say little of one another
+UNLIKE = 0.01  # chance of so large a variance, below which it is none of the others' kind
 # Degrees of freedom that the prior may have, evenly spaced in the spread sqrt(2 / df) of variances:
 # from variances that are all the same, to such that differ by a factor of ten and more.
 PRIOR_DF = 1.0 / np.maximum(np.linspace(0.0, 1.0, 15) ** 2 / 2, 1e-4)
-PRIOR_SCALE = np.exp(np.linspace(-3.0, 3.0, 41))  # of the prior's variance, times the pooled one
+PRIOR_SCALE = np.exp(np.linspace(-3.5, 3.5, 43))  # of the prior's variance, times the median one
 
 
 def score(num: Floats, den: Floats) -> float:
@@ -105,9 +106,15 @@ class Prior:
     pooled_df: float  # of all settings together: nothing is known better
 
     def moderate(self, variance: float, df: float) -> tuple[float, float]:
-        """Variance of a setting and its degrees of freedom, from its own (df is 0 for one seed)."""
+        """Variance of a setting and its degrees of freedom, from its own (df is 0 for one seed).
+
+        One that is too large to be of the others' kind stands alone: see `unlike`.
+        """
         if df == 0.0:
             return self.variance, min(self.borrowed_df, self.pooled_df)
+        ratio = variance / self.variance if self.df else 0.0
+        if special.fdtrc(df, self.borrowed_df, ratio) < UNLIKE:
+            return variance, df
         together = self.df + df
         return (self.df * self.variance + df * variance) / together, min(together, self.pooled_df)
 
@@ -131,22 +138,42 @@ def prior(variances: Floats, df: Floats) -> Prior | None:
     variances, df = variances[df > 0], df[df > 0]
     if not df.size:
         return None
-    pooled_df = float(df.sum())
     if df.size < FEWEST or np.median(variances) < 10.0**-DECIMALS:
-        return Prior(float(variances.max()), 0.0, 1.0, pooled_df)
-    pooled = float(np.average(variances, weights=df))
-    values = pooled * PRIOR_SCALE
+        return Prior(float(variances.max()), 0.0, 1.0, float(df.sum()))
+    values = float(np.median(variances)) * PRIOR_SCALE
     # Scores may be equal by their being counts: a variance of 0 would have no likelihood at all.
-    ratios = np.maximum(variances, 1e-5 * pooled) / values[:, None, None]
+    ratios = np.maximum(variances, 1e-5 * np.median(variances)) / values[:, None, None]
     logs = distributions.f.logpdf(ratios, df, PRIOR_DF[:, None]) - np.log(values)[:, None, None]
-    likelihood = logs.sum(axis=2)  # (values, degrees of freedom)
-    weights = np.exp(likelihood - likelihood.max())
-    weights /= weights.sum()
+    alike = ~unlike(ratios, df, logs)
+    weights = _weights(logs[:, :, alike].sum(axis=2))  # (values, degrees of freedom)
     share, inverse = weights.sum(axis=0), 1.0 / PRIOR_DF
     mean = float(share @ inverse)
     deviation = sqrt(float(share @ (inverse - mean) ** 2))
     variance = float(weights.sum(axis=1) @ values)
-    return Prior(variance, 1.0 / (mean + deviation), 1.0 / mean, pooled_df)
+    return Prior(variance, 1.0 / (mean + deviation), 1.0 / mean, float(df[alike].sum()))
+
+
+def unlike(ratios: Floats, df: Floats, logs: Floats) -> NDArray[np.bool_]:
+    """Which variances are too large to be of the others' kind, as where one run of three collapses.
+
+    Shrunk towards the others, such a setting would look surer than it is, and they less so. The
+    chance of a variance as large as its own is taken from all others, each setting left out once.
+
+    Args:
+        ratios: variances over the prior's, shape (values of the prior, 1, settings).
+        df: shape (settings,).
+        logs: logarithm of each setting's likelihood, shape (values, degrees of freedom, settings).
+    """
+    weights = _weights(logs.sum(axis=2, keepdims=True) - logs)
+    chance = np.sum(weights * special.fdtrc(df, PRIOR_DF[:, None], ratios), axis=(0, 1))
+    few = len(df) <= FEWEST
+    return np.asarray(np.zeros(len(df), dtype=bool) if few else chance < UNLIKE)
+
+
+def _weights(logs: Floats) -> Floats:
+    """Likelihoods that sum to 1 over the first two axes."""
+    likelihood = np.exp(logs - logs.max(axis=(0, 1), keepdims=True))
+    return np.asarray(likelihood / likelihood.sum(axis=(0, 1), keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -194,6 +221,50 @@ def p_value(value: float, parts: Sequence[Part], examples: int) -> float:
     return max(
         floor, min(1.0, 2.0 * float(special.stdtr(whole.df, -distance / sqrt(whole.variance))))
     )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the mean scores of settings may be off: enough for the interval of every contrast."""
+
+    examples: Floats  # (settings, settings): covariance by examples, without the runs' own noise
+    seeds: Sequence[Part] | None  # of each setting's mean; None where no setting has two seeds
+    n: int  # examples, in all languages
+    fewest: int  # examples of the language that has the fewest
+
+    def parts(self, weights: Floats) -> list[Part]:
+        """What the variance of a contrast is made of: the seeds of each setting, and the examples.
+
+        Args:
+            weights: shape (settings,).
+        """
+        used = np.flatnonzero(weights)
+        w = weights[used]
+        examples = float(w @ self.examples[np.ix_(used, used)] @ w)
+        # At the least, one example might have been answered otherwise.
+        least = (100.0 * float(np.abs(w).max(initial=0.0)) / self.n) ** 2
+        seeds = self.seeds or ()
+        return [
+            *(
+                Part(weights[i] ** 2 * seeds[i].variance, seeds[i].df)
+                for i in map(int, used)
+                if seeds
+            ),
+            Part(max(least, examples), max(1.0, self.fewest - 1.0)),
+        ]
+
+    def estimate(
+        self, value: float, weights: Floats, ways: Sequence[Sequence[Part]], confidence: float
+    ) -> Estimate:
+        """The contrast with interval and test, by the most cautious of several views of its parts.
+
+        One example tells nothing: its interval holds everything.
+        """
+        half = max(half_width(parts, confidence) for parts in ways)
+        if self.n < 2:
+            half = 100.0 * float(np.abs(weights).sum())
+        p = max(p_value(value, parts, self.n) for parts in ways)
+        return Estimate(value, value - half, value + half, None if self.seeds is None else p)
 
 
 def holm(values: Sequence[float]) -> list[float]:

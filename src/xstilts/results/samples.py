@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.results import inference
-from xstilts.results.inference import Estimate, Floats, Part, Prior
+from xstilts.results.inference import Estimate, Floats, Part, Prior, Spread
 from xstilts.results.scores import BEST, Group, Run
 
 CONFIDENCE = 0.95
@@ -86,33 +86,37 @@ class Sample:
         """A contrast of the settings' means over seeds."""
         return sum(w * float(self.scores[self.settings[g]].mean()) for g, w in weights.items())
 
-    def parts(self, weights: Weights) -> list[Part]:
-        """What the contrast's variance is made of: each setting's seeds, and the examples."""
-        share = np.zeros(len(self.runs))
-        for group, weight in weights.items():
-            share[self.settings[group]] = weight / len(self.settings[group])
-        chosen = np.flatnonzero(share)
-        examples = float(share[chosen] @ self._all_examples[np.ix_(chosen, chosen)] @ share[chosen])
-        seeds: list[Part] = []
+    @cached_property
+    def spread(self) -> Spread:
+        """How far the settings' means may be off, in the order of `settings`."""
+        share = np.zeros((len(self.settings), len(self.runs)))
+        for row, runs in enumerate(self.settings.values()):
+            share[row, runs] = 1.0 / len(runs)
+        examples = share @ self._all_examples @ share.T
+        seeds = None
         if self.prior is not None:
-            seeds = [self._seeds(self.prior, group, weight) for group, weight in weights.items()]
-            examples -= sum(w**2 * self._own_noise[group] for group, w in weights.items())
-        # At the least, one example might have been answered otherwise.
-        least = (100.0 * max(abs(weight) for weight in weights.values()) / self.n) ** 2
-        return [*seeds, Part(max(least, examples), max(1.0, self.fewest - 1.0))]
+            examples -= np.diag(list(self._own_noise.values()))
+            seeds = [self._seeds(self.prior, rows) for rows in self.settings.values()]
+        return Spread(examples, seeds, self.n, self.fewest)
 
-    def _seeds(self, prior: Prior, group: Group, weight: float) -> Part:
-        scores = self.scores[self.settings[group]]
-        variance, df = prior.moderate(_variance(scores), len(scores) - 1)
-        return Part(weight**2 * variance / len(scores), df)
+    def _seeds(self, prior: Prior, rows: Sequence[int]) -> Part:
+        variance, df = prior.moderate(_variance(self.scores[rows]), len(rows) - 1)
+        return Part(variance / len(rows), df)
+
+    def _weights(self, weights: Weights) -> Floats:
+        return np.array([weights.get(group, 0.0) for group in self.settings])
+
+    def parts(self, weights: Weights) -> list[Part]:
+        """What the contrast's variance is made of."""
+        return self.spread.parts(self._weights(weights))
 
     def contrast(self, weights: Weights, confidence: float = CONFIDENCE) -> Estimate:
         """The contrast with its interval and test: these languages, other seeds and examples.
 
-        There is no test where no setting has two seeds. One example tells nothing: its interval
-        holds everything.
+        There is no test where no setting has two seeds.
         """
-        return self._estimate(weights, [self.parts(weights)], confidence)
+        ways = [self.parts(weights)]
+        return self.spread.estimate(self.value(weights), self._weights(weights), ways, confidence)
 
     def contrast_languages(
         self, weights: Weights, confidence: float = CONFIDENCE
@@ -135,18 +139,7 @@ class Sample:
         freedom = len(parts) - 1.0
         scatter = len(parts) / freedom * float(np.square(off).sum())
         drawn = [Part(common, whole.df), Part(scatter, freedom)]
-        return self._estimate(weights, [fixed, drawn], confidence)
-
-    def _estimate(
-        self, weights: Weights, ways: Sequence[Sequence[Part]], confidence: float
-    ) -> Estimate:
-        """The most cautious of several ways to see the variance."""
-        value = self.value(weights)
-        half = max(inference.half_width(parts, confidence) for parts in ways)
-        if self.n < 2:
-            half = 100.0 * sum(abs(weight) for weight in weights.values())
-        p = max(inference.p_value(value, parts, self.n) for parts in ways)
-        return Estimate(value, value - half, value + half, None if self.prior is None else p)
+        return self.spread.estimate(value, self._weights(weights), [fixed, drawn], confidence)
 
     @cached_property
     def _by_language(self) -> list[tuple[float, Sample]]:

@@ -24,10 +24,13 @@ from xstilts.core.files import output_folder, read_json, write_json, write_parqu
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe, Record
 from xstilts.records import code, record
-from xstilts.results import best, questions, scores, summary
+from xstilts.results import best, contrasts, questions, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import BEST, Run, ScoreRow
+from xstilts.results.summary import TargetResult
+from xstilts.sources.world.distance import distance as world_distance
+from xstilts.tasks import distances
 from xstilts.tasks.languages import LANGUAGES
 
 ARTIFACTS = (
@@ -35,10 +38,12 @@ ARTIFACTS = (
     "summary.parquet",
     "slopes.parquet",
     "questions.parquet",
+    "contrasts.parquet",
     "benchmark.parquet",
     "best.parquet",
 )
 
+DISTANCE: distances.Kind = "syntactic"
 _text, _number, _whole = pa.string(), pa.float64(), pa.int64()
 SUMMARY_SCHEMA = pa.schema(
     [(name, _text) for name in ("study", "target", "language", "metric")]
@@ -82,27 +87,18 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     asked = params.aggregate.best_per_target
     validation = best.read(params, runs_of(rows), metrics_of(folders)) if asked else {}
     choices = best.choose(list(params.targets), validation) if asked else []
-    chosen = {choice.target: choice.group for choice in choices}
-    results = []
-    with observe.progress("intervals", len(params.targets)) as advance:
-        for target in targets(params, rows):
-            cells = read_cells(params, target, folders, rows)
-            if target.name in chosen:
-                cells = {name: one.named(BEST, chosen[target.name]) for name, one in cells.items()}
-            results.append(summary.measure(target, cells))
-            advance(1)
-    results.append(summary.over_targets(results))
-    confidence = params.aggregate.confidence
-    table = summary.summary_rows(params.study, results, confidence)
-    answers = questions.rows(params.study, results, table, facts(params), confidence)
+    results = measured(params, folders, rows, choices, observe)
+    study, confidence = params.study, params.aggregate.confidence
+    table = summary.summary_rows(study, results, confidence)
+    slopes = summary.slope_rows(study, results, confidence)
+    answers = questions.rows(study, results, table, facts(params), confidence)
     published = [*rows, *best.chosen_rows(rows, choices)]
     tables = {
         "scores": scores.to_table(rows, code.identity("transfer")),
         "summary": _table(table, SUMMARY_SCHEMA),
-        "slopes": _table(
-            summary.slope_rows(params.study, results, params.aggregate.confidence), SLOPES_SCHEMA
-        ),
+        "slopes": _table(slopes, SLOPES_SCHEMA),
         "questions": _table(answers, QUESTIONS_SCHEMA),
+        "contrasts": _table(contrasts.table_rows(study, results), contrasts.SCHEMA),
         "benchmark": _table(aggregates.rows(params.study, published), aggregates.SCHEMA),
         "best": _table(best.table_rows(params.study, choices, results, validation), best.SCHEMA),
     }
@@ -117,6 +113,26 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         write_json(out / "record.json", made)
     write_json(paths.metrics_file(params.study), conclusions(table))
     return made
+
+
+def measured(
+    params: Params,
+    folders: Mapping[str, Path],
+    rows: Sequence[ScoreRow],
+    choices: Sequence[best.Choice],
+    observe: Observe,
+) -> list[TargetResult]:
+    """The samples of every target, the chosen settings as `best` among them, and `all`."""
+    chosen = {choice.target: choice.group for choice in choices}
+    results = []
+    with observe.progress("intervals", len(params.targets)) as advance:
+        for target in targets(params, rows):
+            cells = read_cells(params, target, folders, rows)
+            if target.name in chosen:
+                cells = {name: one.named(BEST, chosen[target.name]) for name, one in cells.items()}
+            results.append(summary.measure(target, cells))
+            advance(1)
+    return [*results, summary.over_targets(results)]
 
 
 def _table(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
@@ -136,10 +152,19 @@ def facts(params: Params) -> questions.Facts:
     """What is known of the languages and of the intermediate tasks of the runs."""
     named = {run.task for run in params.transfer.values()} & set(tasks.NAMES)
     loaded = [tasks.load(name) for name in sorted(named)]
+    counted = [target.expected for target in params.targets.values() if target.expected]
+    parallel = all(world.parallel for world in counted)
+
+    def distance(source: str, language: str) -> float | None:
+        made_up = world_distance(source, language, parallel)
+        if made_up is not None or not {source, language} <= LANGUAGES.keys():
+            return made_up
+        return distances.distance(source, language, DISTANCE)
+
     return questions.Facts(
-        {code: language.family for code, language in LANGUAGES.items()},
-        {code: language.script for code, language in LANGUAGES.items()},
-        lambda source, language: None,
+        {name: language.family for name, language in LANGUAGES.items()},
+        {name: language.script for name, language in LANGUAGES.items()},
+        distance,
         {task.name: task.kind for task in loaded},
         frozenset(task.name for task in loaded if task.origin == "machine"),
     )

@@ -1,7 +1,9 @@
 """Every language code of the tasks in one table: name, script, family (ISO 639-1; ISO 15924).
 
-Families are those of Glottolog's top level, with the branch for Indo-European, as XTREME-R prints
-them. The codes of the control world are ISO 639's private-use ones.
+Families are those of Glottolog's top level, with the branch for Indo-European, under the names that
+XTREME-R prints: Niger-Congo is Glottolog's Atlantic-Congo, Kra-Dai its Tai-Kadai, and Creole stands
+apart, which Glottolog counts to the language that gave its words. The codes of the control world
+are ISO 639's private-use ones. How far languages are from each other is in distances.py.
 """
 
 from __future__ import annotations

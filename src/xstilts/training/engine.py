@@ -8,9 +8,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -68,11 +66,12 @@ class Workers:
         os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
         if not torch.distributed.is_initialized():
             backend = "nccl" if where.type == "cuda" else "gloo"
-            alone = str(Path(tempfile.mkdtemp(prefix="xstilts-")) / "store")
             size = int(os.environ.get("WORLD_SIZE", "1"))
+            meeting = os.environ.get(MEETING)
             torch.distributed.init_process_group(
                 backend,
-                init_method=f"file://{os.environ.get(MEETING, alone)}",
+                init_method=None if meeting is None else f"file://{meeting}",
+                store=torch.distributed.HashStore() if meeting is None else None,
                 rank=rank(),
                 world_size=size,
             )
