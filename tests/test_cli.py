@@ -45,7 +45,8 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
     """It is the first thing that anybody types; torch alone takes seconds."""
     done = watched("--help")
     assert done.returncode == 0, done.stderr
-    verbs = [*flow.WORDS, "study", "plan", "pin", "scores", "score", "verify", "doctor", "track"]
+    verbs = [*flow.WORDS, "study", "plan", "pin", "scores", "score", "protocol", "verify"]
+    verbs += ["doctor", "track"]
     named = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
     assert set(verbs) <= named
     assert "loaded: []" in done.stderr

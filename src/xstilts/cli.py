@@ -163,6 +163,22 @@ def score(
 
 
 @app.command()
+def protocol(
+    name: Annotated[
+        str | None, typer.Argument(help="xtreme, xtreme-r or x-stilts; none: list them.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="One of its tasks, e.g. xnli.")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Compare this study; else the one in use, if it follows it.")
+    ] = None,
+) -> None:
+    """Say what a published protocol does, line by line of its scripts, and where we differ."""
+    from xstilts.commands.protocol import show_protocol
+
+    show_protocol(name, task, study)
+
+
+@app.command()
 def verify(
     reference: Annotated[
         str, typer.Argument(help="A git revision, or a folder with a finished study.")

@@ -116,7 +116,7 @@ def test_published_seqeval_is_the_default() -> None:
     """UDPOS differs by 0.2 between the versions; the papers have 0.0.12."""
     for protocol in PROTOCOLS.values():
         assert protocol.metrics["udpos"] == protocol.metrics["wikiann"] == "entity_f1"
-        assert any("0.0.12" in text for text in protocol.differences)
+        assert any("0.0.12" in one.text for one in protocol.differences)
 
 
 def test_an_unknown_protocol_is_named() -> None:

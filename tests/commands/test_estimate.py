@@ -58,6 +58,17 @@ def test_a_sweep_costs_a_training_for_each_rate(on_hub: Hub) -> None:
     assert three == 3 * one
 
 
+def test_a_training_that_stops_costs_what_it_does(on_hub: Hub) -> None:
+    """LAReQA's ends at 10,000 of 16,400 updates."""
+    one = {"task": "qqp", **ONE, "sizes": [1000]}  # 200 updates of 10
+    two = {"name": "two", "tasks": ["qqp", "mnli"], **ONE, "sizes": [500]}
+    for grid in (one, two):
+        stopped = {**grid, "variant": "head", "training": {"stop": 50}}
+        found = planned(on_hub(), grid, stopped)
+        whole, head = [found.operations("intermediate", run) for run in found.loaded.intermediate]
+        assert head == pytest.approx(whole / 4)
+
+
 def test_a_mix_costs_what_its_parts_cost(on_hub: Hub) -> None:
     """Updates go to parts by min(rows, cap); text takes its share on top."""
     mix = {**ONE, "name": "two", "tasks": ["qqp", "hellaswag"], "sizes": [1000]}

@@ -88,6 +88,7 @@ def test_a_joined_task_reads_the_rows_of_its_members(on_hub: Hub) -> None:
     spec = loaded.intermediate["anli_plus-en-all-s1"]
     assert spec.watch == spec.parts[0].validation
     assert spec.watch == f"data/subsample/small/{key}/validation.parquet"
+    assert spec.parts[0].validation_sets == 3, "each has rows of its own to be chosen on"
     assert set(loaded.check.training) == {"anli", "mnli", "snli"}
     assert "anli_plus" not in loaded.prepare
 

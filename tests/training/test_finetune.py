@@ -203,6 +203,31 @@ def test_the_best_of_a_training_is_kept(train: Train, validation: str, zero: int
     assert trained.validation == max(score for _, score in trained.history.validation)
 
 
+@pytest.mark.parametrize(("rows", "sets", "read"), [(3, 1, 3), (3, 2, 6), ("all", 1, 20)])
+def test_as_many_validation_rows_choose_as_are_asked_for(
+    train: Train, validation: str, rows: Any, sets: int, read: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a task that joins others each has as many; the scripts of XTREME take all."""
+    seen = []
+    measure = finetune_module.metrics.METRICS["accuracy"]
+
+    def score(predictions: list[Any], gold: list[Any], language: str) -> dict[str, float]:
+        seen.append(len(gold))
+        return measure.score(predictions, gold, language)
+
+    patched = replace(measure, score=score)
+    monkeypatch.setitem(finetune_module.metrics.METRICS, "accuracy", patched)
+    train([part(validation=validation, validation_sets=sets)], evaluate_rows=rows)
+    assert set(seen) == {read}
+
+
+def test_questions_are_chosen_by_the_mean_of_f1_and_exact_match() -> None:
+    """As jiant chooses; by F1 alone another update may win. Other metrics choose by themselves."""
+    for name, metric in finetune_module.metrics.METRICS.items():
+        questions = name in ("squad_f1", "mlqa_f1")
+        assert metric.selects == (("f1", "exact_match") if questions else (metric.main,))
+
+
 def test_a_training_goes_on_under_the_same_head(train: Train) -> None:
     """Social IQa, then COPA: the head is not made anew, and the first model stays as it was."""
     first = train([part()])

@@ -214,6 +214,43 @@ def test_the_learning_rate_rises_and_falls_to_zero() -> None:
     assert rates[-1] == pytest.approx(0.01 / 90)
 
 
+def test_warm_up_in_steps_is_the_same_however_long_the_training_is() -> None:
+    """XTREME's questions warm up over 500 updates; TyDiQA's few hardly come to the rate itself."""
+    settings = Training(**{**jobs.TRAINING, "warmup_steps": 50})
+    for steps in (100, 1000):
+        rates = [schedule.learning_rate(settings, step, steps) for step in range(steps)]
+        assert rates[:50] == pytest.approx([0.01 * (step + 1) / 50 for step in range(50)])
+        assert rates[-1] == pytest.approx(0.01 / (steps - 50))
+    assert schedule.learning_rate(settings, 39, 40) == pytest.approx(0.008)
+    level = Training(**{**jobs.TRAINING, "warmup": 0})
+    assert schedule.learning_rate(level, 0, 40) == 0.01
+
+
+def test_a_training_that_stops_is_the_head_of_a_longer_one(tmp_path: Path) -> None:
+    """The checkpoint of an update: its rate falls towards the end of the whole budget."""
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def evaluate(net: Any) -> float:
+        seen.append({n: p.detach().clone() for n, p in net.module.named_parameters()})
+        return 0.0
+
+    watch = {"select": "best", "evaluate_every": 1, "patience": None}
+    loop.train(jobs.a_run(tmp_path / "whole", MACHINE, score=evaluate, **watch))
+    assert len(seen) == 8, "without patience nothing ends it early"
+    path, history = loop.train(jobs.a_run(tmp_path / "head", MACHINE, stop=3))
+    assert history.step == 3
+    assert history.loss["loss"][-1][0] == 3
+    assert equal(load_file(path), seen[2])
+
+
+def test_a_stop_after_the_end_is_refused(tmp_path: Path) -> None:
+    """How many updates some epochs are is known only here."""
+    budget = {"steps": None, "epochs": 1, "stop": 10_000}
+    with pytest.raises(UserError, match=r"`stop: 10000` is more than the \d+ updates.*Mend"):
+        loop.train(jobs.a_run(tmp_path, MACHINE, **budget))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("batch", "micro", "workers", "unit", "count"),
     [(32, 8, 1, 1, 4), (32, 8, 2, 4, 2), (24, 5, 2, 1, 3), (16, 2, 2, 4, 2), (12, 8, 1, 4, 3)],

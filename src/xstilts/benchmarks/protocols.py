@@ -1,8 +1,8 @@
 """The protocols `xtreme`, `xtreme-r` and `x-stilts`: what is scored, how, and what it adds up to.
 
 The one truth about official language lists, groups of tasks, and which values a task's score is the
-mean of; tasks, scorers and aggregates read it. `differences` says in words where the published
-scripts, their papers and this project part. Imports nothing heavy.
+mean of; tasks, scorers and aggregates read it. What the scripts train with is in recipes.py, where
+they, their papers and this project part in differences.py. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from xstilts.benchmarks.differences import DIFFERENCES, Difference
 from xstilts.core.errors import UserError
 
 
@@ -43,7 +44,7 @@ class Protocol:
         metrics: name in metrics.METRICS; which also names the seqeval version of tagging.
         retrieval: tasks that are scored on states of the encoder.
         training: what the target is trained on, in English; "none" where the encoder is as it is.
-        differences: sentences about what the published scripts, their papers, and we do otherwise.
+        differences: what the published scripts, their papers, and we do otherwise.
         benchmark: whose rows and languages these are; scores of two benchmarks never share a table.
         published: retrieval that published numbers have where that is not `retrieval`.
     """
@@ -58,7 +59,7 @@ class Protocol:
     metrics: Mapping[str, str]
     retrieval: Mapping[str, Retrieval]
     training: Mapping[str, str]
-    differences: tuple[str, ...]
+    differences: tuple[Difference, ...]
     benchmark: str
     published: Mapping[str, Retrieval]
 
@@ -154,20 +155,6 @@ _XTREME_GROUPS = {
     "retrieval": ("bucc", "tatoeba"),
 }
 _MEAN_14 = Retrieval(14, "mean")
-_TAGGING = (
-    "UDPOS and PAN-X: entity F1 of seqeval 0.0.12, which the published numbers have; the scripts"
-    " leave the version open, and 1.2.2 gives another UDPOS (metric entity_f1_seqeval_1_2_2)."
-    " What the papers call POS accuracy is this F1; token accuracy is given besides."
-)
-_UDPOS_2_5 = (
-    "UDPOS: Universal Dependencies 2.5, all treebanks of a language; a contraction is one word,"
-    " under the tag of its head, as the scripts have it."
-)
-_UDPOS_BOTH = (
-    "UDPOS: Universal Dependencies 2.5 in the languages of XTREME, 2.7 in lt, pl, ro, uk and wo, as"
-    " in the script; `udpos_2_7` is 2.7 in all, and in no average."
-)
-_TYDIQA = "TyDiQA-GoldP: scored on the dev questions, as in the papers; its test set is not public."
 
 
 def _protocol(
@@ -176,7 +163,6 @@ def _protocol(
     languages: Mapping[str, tuple[str, ...]],
     groups: Mapping[str, tuple[str, ...]],
     retrieval: Mapping[str, Retrieval],
-    differences: tuple[str, ...],
     benchmark: str,
     published: Mapping[str, Retrieval],
 ) -> Protocol:
@@ -193,7 +179,7 @@ def _protocol(
         metrics={task: _METRICS[task] for task in languages},
         retrieval=retrieval,
         training={task: _TRAINING[task] for task in languages},
-        differences=differences,
+        differences=DIFFERENCES[name],
         benchmark=benchmark,
         published=published,
     )
@@ -210,18 +196,6 @@ PROTOCOLS: dict[str, Protocol] = {
         _XTREME,
         _XTREME_GROUPS,
         {"bucc": Retrieval(20, "cls", "margin"), "tatoeba": _MEAN_14},
-        (
-            _TAGGING,
-            _UDPOS_2_5,
-            "BUCC: the script takes the first token of layer 20; until October 2021 it took the"
-            " mean, and so do the published numbers: give `pooling: mean` to repeat those.",
-            "BUCC: where F1 is best with all candidates, the script fails; the threshold is then"
-            " the last candidate's score. The script leaves the step from dev to test undone; as"
-            " in the paper, the threshold of the dev pairs cuts the test candidates.",
-            "Tatoeba: each English sentence looks for its translation, as in the script.",
-            "evaluate.py calls the group structured `tagging`, and the overall score all_task.",
-            _TYDIQA,
-        ),
         benchmark="xtreme",
         published={"bucc": Retrieval(20, "mean", "margin")},
     ),
@@ -245,21 +219,6 @@ PROTOCOLS: dict[str, Protocol] = {
             "mewsli_x": Retrieval(-1, "cls"),
             "lareqa": Retrieval(-1, "cls"),
         },
-        (
-            _TAGGING,
-            _UDPOS_BOTH,
-            "Groups are those of evaluate.py: XCOPA is in two of them, LAReQA in none (the paper"
-            " counts it to retrieval).",
-            "Overall is the mean over the ten tasks. evaluate.py has no languages for LAReQA, so"
-            " that it never gives an overall score: with LAReQA it raises a KeyError.",
-            "Tatoeba: the script loads an XLM-R that was fine-tuned on SQuAD 1.1; here the encoder"
-            " is scored as it is. An intermediate run on squad_v1 repeats the script.",
-            "LAReQA: mAP@20 over the candidates of all languages; its score in a language is that"
-            " of the questions in it. The script gives one number over all questions, which is"
-            " the mean over languages, as each has the same 1,190.",
-            "Mewsli-X: the script's map@20 is the reciprocal rank of the one right entity.",
-            _TYDIQA,
-        ),
         benchmark="xtreme-r",
         published={},
     ),
@@ -273,19 +232,6 @@ PROTOCOLS: dict[str, Protocol] = {
         _XTREME,
         _XTREME_GROUPS,
         {"bucc": Retrieval(14, "mean", "margin"), "tatoeba": _MEAN_14},
-        (
-            _TAGGING,
-            _UDPOS_2_5,
-            "The paper reports validation rows, test rows only for its best systems; here test rows"
-            " are scored wherever they are public, as UDPOS has no other rows in kk, th, tl, yo.",
-            "Tatoeba: each English sentence looks for its translation, in jiant as in XTREME.",
-            "BUCC: jiant chooses the threshold on the pairs that it is scored on; here, as in"
-            " XTREME, it is chosen on dev pairs. `split: validation` repeats jiant.",
-            "TyDiQA-GoldP: jiant's download gave all nine languages as English training rows; here"
-            " only the English ones train.",
-            "Tagging: jiant cuts long sentences off; here they are split, as in XTREME.",
-            _TYDIQA,
-        ),
         benchmark="xtreme",
         published={},
     ),

@@ -7,6 +7,7 @@ not, nor do heads. Rows are counted where they are prepared, published or usual 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -164,6 +165,7 @@ class Estimate:
         examples = sum(own.values()) * (spec.training.epochs or 0) / (1 - fixed)
         if spec.training.steps:
             examples = spec.training.steps * spec.training.batch
+        examples = min(examples, (spec.training.stop or math.inf) * spec.training.batch)
         weight = {task: count ** (1 / heat) for task, count in own.items()}
         whole = sum(weight.values()) or 1.0
         tried = max(1, len(spec.training.sweep))
@@ -253,5 +255,6 @@ def _length(kind: str, longest: int) -> float:
 def _tokens(kind: str, training: Training, rows: int, part: Part | None = None) -> float:
     """Tokens of one training, all rates of a sweep included."""
     examples = training.steps * training.batch if training.steps else (training.epochs or 0) * rows
+    examples = min(examples, (training.stop or math.inf) * training.batch)
     longest = part.max_length if part else training.max_length
     return max(1, len(training.sweep)) * examples * _length(kind, longest)

@@ -6,7 +6,7 @@ design.py. What belongs to the hardware is in machine.yaml (machine.py).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,7 +33,9 @@ class Training(Strict):
     batch: int = Field(gt=0)  # examples per update over all processes
     learning_rate: float = Field(gt=0)
     sweep: list[float] = Field(default_factory=list)  # rates to try; validation rows choose
-    warmup: float = Field(0.1, ge=0, lt=1)  # part of all steps, linear; then linear decay to 0
+    # Linear warm-up, then linear decay to 0: a part of all steps (0.1), or a number of steps.
+    warmup: float | None = Field(None, ge=0, lt=1)
+    warmup_steps: int | None = Field(None, ge=0, exclude_if=lambda steps: steps is None)
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0)  # global gradient norm
     dropout: float = Field(0.1, ge=0, lt=1)
@@ -45,16 +47,42 @@ class Training(Strict):
     layers: Literal["last", "attention"] = "last"  # what the head reads: arXiv 2205.08497
     adapter: Adapter | None = None  # None: all weights are trained
     freeze: Literal["embeddings"] | None = None  # the vocabulary's vectors stay as they were
+    # The training ends after so many updates, while its schedule is that of the whole budget.
+    stop: int | None = Field(None, gt=0, exclude_if=lambda stop: stop is None)
     select: Literal["last", "best"] = "last"  # best: on source-language validation rows only
     evaluate_every: int = Field(1000, gt=0)  # steps between two evaluations (select: best)
-    evaluate_rows: int = Field(500, gt=0)
-    patience: int = Field(30, gt=0)  # evaluations without gain before stopping
+    evaluate_rows: Annotated[int, Field(gt=0)] | Literal["all"] = 500
+    patience: int | None = Field(30, gt=0)  # evaluations without gain before stopping; null: none
+
+    @model_validator(mode="before")
+    @classmethod
+    def usual_warmup(cls, given: Any) -> Any:
+        """A tenth of all steps, where neither form of warm-up is given."""
+        if isinstance(given, dict) and not {"warmup", "warmup_steps"} & {
+            name for name, value in given.items() if value is not None
+        }:
+            return {**given, "warmup": 0.1}
+        return given
 
     @model_validator(mode="after")
     def one_budget(self) -> Training:
         """Epochs or steps, not both and not neither."""
         if (self.epochs is None) == (self.steps is None):
             raise ValueError("give exactly one of `epochs` and `steps`")
+        return self
+
+    @model_validator(mode="after")
+    def stop_within(self) -> Training:
+        """To stop after the end would be a slip; of epochs the loop can tell."""
+        if self.stop is not None and self.steps is not None and self.stop > self.steps:
+            raise ValueError(f"`stop: {self.stop}` is more than `steps: {self.steps}`")
+        return self
+
+    @model_validator(mode="after")
+    def one_warmup(self) -> Training:
+        """A part of all steps or a number of steps, not both."""
+        if self.warmup is not None and self.warmup_steps is not None:
+            raise ValueError("give one of `warmup` (a part of all steps) and `warmup_steps`")
         return self
 
     @property
@@ -110,7 +138,8 @@ class Subsample(Strict):
     seed: Seed
     reads: str  # what DVC watches: the prepared file, or where there are several their folder
     subsets: list[Subset] = Field(min_length=1)
-    copies: dict[str, list[str]] = Field(default_factory=dict)  # file name -> prepared files
+    # file name -> prepared files, the rows of several in turn
+    copies: dict[str, list[str]] = Field(default_factory=dict)
 
 
 class Architecture(Strict):
@@ -167,6 +196,8 @@ class Part(Strict):
     language: str  # of the validation rows
     rows: str  # parquet
     validation: str | None = None  # parquet; for `select: best` and sweeps
+    # of a task that joins others: how many have `evaluate_rows` validation rows each in that file
+    validation_sets: int = Field(default=1, gt=0, exclude_if=lambda sets: sets == 1)
     max_length: int = Field(gt=3)
     stride: int = Field(gt=0)
     teaches: bool = False  # of the control world: whether its labels are what is asked for

@@ -25,17 +25,26 @@ class Metric:
     `score` returns {value name: 0-100}, among them `main`. `per_example` returns one (num, den)
     per example, in order, with score[main] == 100 * sum(num) / sum(den), and 0 where the
     denominators sum to 0. Both raise ValueError for no examples or lists of unequal length.
+    `selects` names the values whose mean chooses among models on validation rows: of questions F1
+    and exact match, as jiant's major metric.
     """
 
     name: str
     main: str
     score: Score
     per_example: PerExample
+    also_selects: tuple[str, ...] = ()  # beside the main value
+
+    @property
+    def selects(self) -> tuple[str, ...]:
+        """Values whose mean chooses among models on validation rows."""
+        return (self.main, *self.also_selects)
 
 
 def _qa_metric(name: str, normalise: qa.Normalise) -> Metric:
     score = partial(qa.score, normalise=normalise)
-    return Metric(name, "f1", score, partial(qa.per_example, normalise=normalise))
+    example = partial(qa.per_example, normalise=normalise)
+    return Metric(name, "f1", score, example, also_selects=("exact_match",))
 
 
 def _tag_metric(name: str, parse: tagging.Parse) -> Metric:

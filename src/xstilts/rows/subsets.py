@@ -39,6 +39,14 @@ def _numbered(table: pa.Table, number: int) -> pa.Table:
     return table.set_column(place, table.schema.field("id"), ids)
 
 
+def in_turn(tables: Sequence[pa.Table]) -> pa.Table:
+    """Row 0 of each table, then row 1 of each: a head is as much of each, while its rows last."""
+    turns = sorted((row, number) for number, one in enumerate(tables) for row in range(len(one)))
+    starts = np.cumsum([0, *(len(table) for table in tables)])
+    places = [int(starts[number]) + row for row, number in turns]
+    return pa.concat_tables(tables).take(pa.array(places, pa.int64()))
+
+
 def ordered_rows(subset: Subset, seed: int) -> pa.Table:
     """All rows of a source in the order that its sizes are heads of."""
     tables = tables_of(subset.rows)

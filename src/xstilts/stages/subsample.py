@@ -18,7 +18,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.params import Params, Subsample, Subset
 from xstilts.core.progress import Observe, Record
 from xstilts.records import record
-from xstilts.rows.subsets import ordered_rows, tables_of
+from xstilts.rows.subsets import in_turn, ordered_rows, tables_of
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
@@ -43,7 +43,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
             files.write_parquet(out / f"{subset.out}.parquet", table.slice(0, counts[subset.out]))
             advance(1)
         for name, read in spec.copies.items():
-            files.write_parquet(out / f"{name}.parquet", pa.concat_tables(tables_of(read)))
+            files.write_parquet(out / f"{name}.parquet", in_turn(tables_of(read)))
             advance(1)
         made = record.make(
             params,

@@ -118,15 +118,16 @@ class Design:
     def training(
         self, override: Mapping[str, Any], where: str, validated: bool = True
     ) -> dict[str, Any]:
-        """The study's defaults, overridden; a budget given here replaces the default budget.
+        """The study's defaults, overridden; a budget or warm-up replaces one of the other form.
 
         Args:
             validated: False where there are no validation rows to choose by; then the study's
                 defaults for choosing do not hold, and to ask for it here is refused.
         """
-        base, budget = dict(self.study.training), {"steps", "epochs"}
-        if budget & override.keys():
-            base = {name: value for name, value in base.items() if name not in budget}
+        base = dict(self.study.training)
+        for either in ({"steps", "epochs"}, {"warmup", "warmup_steps"}):
+            if either & override.keys():
+                base = {name: value for name, value in base.items() if name not in either}
         if not validated:
             base |= {"select": "last", "sweep": []}
         where = f"{where}.training"

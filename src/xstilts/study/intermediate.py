@@ -166,6 +166,7 @@ def single(design: Design, cell: Cell, member: Member, task: Task) -> Source:
     spec = _spec(design, cell, [subset], copies)
     path = str(paths.subset(design.study.study, key, cell.size))
     part = _part(design, cell, member, task, path, watched)
+    part["validation_sets"] = max(1, len(validation))
     return Source(key, spec, [part], path, watched)
 
 
@@ -192,7 +193,8 @@ def mix(design: Design, cell: Cell, members: Members) -> Source:
             copies[f"{task.name}.validation"] = validation
             watched = f"{folder}/{task.name}.validation.parquet"
         path = f"{folder}/{task.name}.parquet"
-        parts.append(_part(design, cell, member, task, path, watched))
+        part = _part(design, cell, member, task, path, watched)
+        parts.append({**part, "validation_sets": max(1, len(validation))})
     if cell.grid.mlm:
         subset, kind = _text(design, cell, cell.grid.mlm)
         subsets.append(subset)

@@ -209,6 +209,8 @@ class StudyTarget(Strict):
     split: Split | None = None
     train_limit: int | None = Field(None, gt=0)
     training: dict[str, Any] | None = None
+    # The task whose validation rows in the source language choose; None: that of the training rows.
+    validation: str | None = None
     before: dict[str, dict[str, Any]] = Field(default_factory=dict)  # task -> its own training
     # Of retrieval; where not given, as the protocol says, or plain: last layer, mean, cosine.
     layer: int | None = None

@@ -109,7 +109,10 @@ def _trained(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[
     validated = KINDS[task.kind].chooses
     training = design.training(spec.training or {}, where, validated)
     chosen = validated and (_chosen(training) or design.study.aggregate.best_per_target)
-    rows, validation = _rows(design, own, spec.source_language, chosen, where)
+    usual = chosen and spec.validation is None
+    rows, validation = _rows(design, own, spec.source_language, usual, where)
+    if spec.validation is not None:
+        validation = _validation(design, task, spec, chosen, where)
     if unknown := sorted(set(spec.before) - set(task.train_before)):
         mend = f"use one of {', '.join(task.train_before) or '(none)'}"
         raise design.fail(f"{where}.before", f"{unknown[0]} does not precede {task.name}", mend)
@@ -127,6 +130,24 @@ def _trained(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[
 def _chosen(training: dict[str, Any]) -> bool:
     """Whether validation rows decide anything in a training."""
     return training["select"] == "best" or bool(training["sweep"])
+
+
+def _validation(
+    design: Design, task: Task, spec: StudyTarget, chosen: bool, where: str
+) -> str | None:
+    """Validation rows of another task than that of the training rows; None where none choose."""
+    where = f"{where}.validation"
+    other = design.task(str(spec.validation), where)
+    if (other.kind, other.labels) != (task.kind, task.labels):
+        wrong = f"{other.name} is not answered as {task.name} is"
+        raise design.fail(where, wrong, "take a task of its kind and labels")
+    if not chosen:
+        wrong = "nothing is chosen on validation rows"
+        raise design.fail(where, wrong, "give `select: best` or `sweep`, or leave it out")
+    languages = (*other.languages, *other.train_languages)
+    design.language(other, spec.source_language, languages, where)
+    (path,) = design.rows(other, "validation", spec.source_language, where)
+    return path
 
 
 def _rows(

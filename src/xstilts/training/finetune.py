@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from torch import nn
@@ -37,8 +38,9 @@ class FineTuned:
         model: with its last (or best) weights, float32, adapters merged, on the setup's device.
         history: curves; of a sweep those of the rate that won.
         learning_rate: the one that is named, or of a sweep the one that won.
-        validation: main value (0-100) on the first `evaluate_rows` validation rows, of a mix the
-            mean over its parts that have some; None without validation rows.
+        validation: what selects (0-100: the metric's `selects`, their mean) on the first
+            `evaluate_rows` validation rows, of a mix the mean over its parts that have some; None
+            without validation rows.
         tried: of a sweep each rate's validation; 0 where the loss was no number.
     """
 
@@ -203,11 +205,15 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
 
     def score(model: nn.Module, number: int, part: Part) -> float:
         kind, measure = modules.get(part.kind), metrics.METRICS[part.metric]
-        rows = files.read_parquet(Path(str(part.validation))).to_pylist()[: training.evaluate_rows]
+        table = files.read_parquet(Path(str(part.validation)))
+        if isinstance(training.evaluate_rows, int):
+            table = table.slice(0, training.evaluate_rows * part.validation_sets)
+        rows = table.to_pylist()
         lengths = (part.max_length, part.stride)
         size, how = (training.batch, alone), (number, training.precision)
         decoder = predict.Decoder(model, kind, part.labels, setup.tokenizer, lengths, *size, *how)
         gold = kind.references(rows, part.labels)
-        return float(measure.score(decoder(rows), gold, part.language)[measure.main])
+        values = measure.score(decoder(rows), gold, part.language)
+        return fmean(values[name] for name in measure.selects)
 
     return lambda model: sum(score(model, i, part) for i, part in chosen) / len(chosen)

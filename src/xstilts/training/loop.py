@@ -84,6 +84,11 @@ class Run:
         return schedule.draw(chances, steps, self.spec.seed)
 
     @property
+    def steps(self) -> int:
+        """Updates that are done: those of the schedule, or fewer where it is to stop before."""
+        return self.spec.training.stop or len(self.schedule)
+
+    @property
     def selects(self) -> bool:
         """Whether the best weights are kept, and not the last."""
         return self.score is not None and self.spec.training.select == "best"
@@ -124,6 +129,9 @@ def train(run: Run) -> tuple[Path, History]:
         if not head.features:
             wrong = f"there is nothing to train on in {head.name}"
             raise UserError(f"{run.spec.title}: {wrong}. Mend: check the prepared rows")
+    if run.steps > len(run.schedule):
+        wrong = f"`stop: {run.steps}` is more than the {len(run.schedule)} updates of its budget"
+        raise UserError(f"{run.spec.title}: {wrong}. Mend: give a smaller `stop`, or leave it out")
     training, setup = run.spec.training, run.setup
     unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
     model = run.build().to(setup.workers.device)
@@ -150,7 +158,7 @@ def _steps(run: Run, engine: Any) -> History:
     setup = run.setup
     client = state.load(engine, run.state, setup.workers)
     history = History(**client["history"]) if client else History()
-    steps, saved = len(run.schedule), time.monotonic()
+    steps, saved = run.steps, time.monotonic()
     engine.train()
     with setup.observe.progress(run.spec.title, steps) as advance:
         advance(history.step)
@@ -237,7 +245,7 @@ def _evaluate(run: Run, engine: Any, history: History) -> bool:
     """Score at times on source-language validation rows, keep the best; True: no gain any more."""
     assert run.score is not None
     training = run.spec.training
-    if history.step % training.evaluate_every and history.step != len(run.schedule):
+    if history.step % training.evaluate_every and history.step != run.steps:
         return False
     engine.eval()
     score = run.score(engine)
@@ -246,7 +254,8 @@ def _evaluate(run: Run, engine: Any, history: History) -> bool:
         _write_weights(run, engine, run.state / BEST)
     history.validation.append([history.step, score])
     scores = [old for _, old in history.validation]
-    return len(scores) - 1 - scores.index(max(scores)) >= training.patience
+    waited = len(scores) - 1 - scores.index(max(scores))
+    return training.patience is not None and waited >= training.patience
 
 
 def _write_weights(run: Run, engine: Any, path: Path) -> None:

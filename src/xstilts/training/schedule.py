@@ -119,8 +119,13 @@ def draw(chances: Sequence[float], steps: int, seed: int) -> Schedule:
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
-    """Linear warm-up over `warmup` x steps, then linear decay to zero at `steps`."""
-    warm = math.ceil(training.warmup * steps)
+    """Linear warm-up over `warmup` x steps or `warmup_steps`, then linear decay to 0 at `steps`.
+
+    A training that is shorter than its `warmup_steps` ends while its rate still rises.
+    """
+    warm = training.warmup_steps
+    if warm is None:
+        warm = math.ceil((training.warmup or 0.0) * steps)
     if step < warm:
         return training.learning_rate * (step + 1) / warm
     return training.learning_rate * (steps - step) / max(1, steps - warm)

@@ -180,6 +180,9 @@ def training(spec: Training) -> str:
         "the head attends to all layers": spec.layers == "attention",
         f"low-rank adapters (rank {spec.adapter.rank if spec.adapter else 0})": spec.adapter,
         f"frozen {spec.freeze}": spec.freeze,
+        "no warm-up": spec.warmup == 0 or spec.warmup_steps == 0,
+        f"{spec.warmup_steps} updates of warm-up": spec.warmup_steps,
+        f"stops after {spec.stop or 0:,} updates": spec.stop,
         "best weights on validation rows": spec.select == "best",
     }
     parts = [
