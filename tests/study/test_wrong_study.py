@@ -95,7 +95,7 @@ WORLD_CASES = [
     (f"{GRID}.seeds", [10**20], "small.yaml: intermediate.0.seeds.0: .*less than"),
     (f"{GRID}.seeds", [10**30], "small.yaml: intermediate.0.seeds.0: .*less than"),
     ("pretrain.scratch.seed", -1, "small.yaml: pretrain.scratch.seed: .*greater than or equal"),
-    ("aggregate", {"seed": 2**32}, "small.yaml: aggregate.seed: .*less than"),
+    ("aggregate", {"confidence": 1}, "small.yaml: aggregate.confidence: .*less than"),
     ("data.world.seed", -1, "small.yaml: data.world.seed: .*greater than or equal"),
     ("training.learning_rate", float("inf"), "training: learning_rate: .*finite number"),
     ("training.learning_rate", float("nan"), "training: learning_rate: .*finite number"),

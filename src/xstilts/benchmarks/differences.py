@@ -51,8 +51,8 @@ _SHARED = (
 )
 _UDPOS_2_5 = Difference(
     ("udpos",),
-    "UDPOS: Universal Dependencies 2.5, all treebanks of a language; a contraction is one word, under"
-    " the tag of its head, as the scripts have it.",
+    "UDPOS: Universal Dependencies 2.5, all treebanks of a language; a contraction is one word,"
+    " under the tag of its head, as the scripts have it.",
 )
 _UDPOS_BOTH = Difference(
     ("udpos",),

@@ -19,8 +19,10 @@ import yaml
 
 from xstilts.core import design, files, flow, paths
 from xstilts.core.params import Params
+from xstilts.core.strict import load_yaml
 from xstilts.records import code
 
+MEND = "it belongs to the repository: `git checkout` it"
 LARGE = 150  # runs, above which they have files of their own
 SHARDED = ("subsample", "intermediate", "transfer")
 Json = dict[str, Any]
@@ -38,7 +40,7 @@ def write(content: Mapping[str, Any]) -> None:
             old.unlink()
     runs = {word: _stage(word, content) for word in flow.WORDS}
     if len(content["transfer"]) > LARGE:
-        template = yaml.safe_load(Path("dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        template = load_yaml(Path("dvc.yaml"), MEND)["stages"]
         for group, part in _groups(content, runs).items():
             _write_group(paths.PIPELINES / study / group, part, template, study)
         runs |= {word: {} for word in SHARDED}
