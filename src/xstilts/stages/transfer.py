@@ -64,6 +64,8 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     curves, shown = _named("curves", results), ("scores.json", SAMPLE)
     done = record.make(params, "transfer", key, spec, inputs, metrics, curves, shown)
     kept = {name: model_folder(places[name]) for name, one in targets.items() if one.keep}
+    if layers := {name: one["layers"] for name, one in results.items() if one["layers"]}:
+        done["layers"] = layers
     if kept:
         done["models"] = list(kept)
     if setup.workers.rank == 0:
