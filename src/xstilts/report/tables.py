@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.report import answers, published
+from xstilts.report import answers, layers, published, rates
 from xstilts.report.data import SETTING, Results, plain, signed, size_text, stars
 from xstilts.report.table import Entry, Table
 from xstilts.results import scores
@@ -22,6 +22,7 @@ def build(results: Results) -> dict[str, Table]:
     if results.best:
         tables.append(_best(results))
     tables += answers.build(results)
+    tables += [*rates.build(results), *layers.build(results)]
     tables += [*published.build(results), *published.leak_tables(results)]
     return {table.name: table for table in tables}
 

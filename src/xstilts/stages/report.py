@@ -1,9 +1,9 @@
 """Stage `report`: the page, figures, tables and plot data of a study.
 
-Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves in the record
-of each run, the leak check in `statistics/<study>/overlap.json` where there is one, and for studies
-that follow a published protocol `references.yaml`. Writes `report/<study>/` and the metrics file
-beside it, whose bytes depend on these and params alone.
+Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves and the
+weights of layers in the record of each run, the leak check in `statistics/<study>/overlap.json`
+where there is one, and for studies that follow a published protocol `references.yaml`. Writes
+`report/<study>/` and the metrics file beside it, whose bytes depend on these and params alone.
 """
 
 from __future__ import annotations
