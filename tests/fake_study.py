@@ -213,7 +213,7 @@ def write(study: Params, examples: int = 200) -> None:
     """Write the transfer results of a study under the working folder."""
     for run, spec in study.transfer.items():
         rows, tables, metrics = [], [], {}
-        for name, one in study.targets.items():
+        for name, one in study.targets_of(run).items():
             if one.validation:
                 metrics[f"{name}.validation"] = 100 * ability(spec.model_dump(), name, 0)
             for distance, language in enumerate(one.languages):

@@ -86,7 +86,7 @@ def _run_of(word: str, key: str | None) -> tuple[str, str]:
 def _check_share(loaded: Params, word: str, key: str, processes: int) -> None:
     """Refuse, before any worker starts, a global batch that the processes cannot share."""
     if word == "transfer":
-        budgets = [target.training for target in loaded.targets.values()]
+        budgets = [target.training for target in loaded.targets_of(key).values()]
     else:
         spec = loaded.pretrain if word == "pretrain" else loaded.intermediate[key]
         budgets = [spec.training]

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from transfer_project import LANGUAGES, STUDY, killed_after, params, predictions, run, target
 
 from xstilts.core import files, paths
+from xstilts.core.params import Training, Variant
 from xstilts.evaluation import score
 from xstilts.evaluation import target as target_module
 from xstilts.evaluation.target import _keep
@@ -42,7 +43,7 @@ def scored_rows(kind: str, language: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_goes_from_rows_to_scores(kind: str) -> None:
     """What a study is made of: all values of the metric in each language, and their parts."""
-    done = run(params(target(kind), variant="steps"))
+    done = run(params(target(kind)))
     rows = scores.from_json(project.RESULTS / "scores.json")
     main = METRICS[project.METRICS[kind]].main
     assert [row.language for row in rows if row.main] == LANGUAGES
@@ -51,7 +52,7 @@ def test_each_kind_goes_from_rows_to_scores(kind: str) -> None:
         wanted = [one["id"] for one in scored_rows(kind, row.language)]
         own = [one for one in kept if one["language"] == row.language]
         assert [one["id"] for one in own] == wanted
-        assert (row.n, row.chance, row.variant, row.method) == (len(wanted), 5.0, "steps", "none")
+        assert (row.n, row.chance, row.variant, row.method) == (len(wanted), 5.0, "", "none")
         if row.metric == main:
             share = sum(one["num"] for one in own) / sum(one["den"] for one in own)
             assert row.value == pytest.approx(100 * share)
@@ -59,6 +60,22 @@ def test_each_kind_goes_from_rows_to_scores(kind: str) -> None:
     assert not list(Path(".state").iterdir())
     trained = kind not in ("retrieval", "mining")
     assert list(done["curves"]) == ([f"{kind}.loss"] if trained else [])
+
+
+@pytest.mark.parametrize("kind", ["classification", "tagging", "span"])
+def test_what_each_layer_counts_for_is_kept(kind: str) -> None:
+    """The record has it for each language; where the head reads the last layer there is none."""
+    assert "layers" not in run(params(target(kind)))
+    attention = Training(**project.TRAINING, layers="attention")
+    way = Variant(training=attention)
+    done = run(params(target(kind, variants={"layers": way}), variant="layers"))
+    found = done["layers"][kind]
+    assert list(found) == LANGUAGES
+    for weights in found.values():
+        assert len(weights) == 2
+        assert sum(weights) == pytest.approx(1, abs=1e-5)
+    assert {row.variant for row in scores.from_json(project.RESULTS / "scores.json")} == {"layers"}
+    assert files.read_json(project.RESULTS / "record.json")["layers"] == done["layers"]
 
 
 def test_all_targets_of_a_run_lie_together() -> None:

@@ -32,6 +32,8 @@ def put(path: str, value: Any) -> Change:
 
 GRID = "intermediate.0"
 TARGET = "targets.world_classes"
+QA = {"task": "world_qa", "languages": ["qaa"], "sizes": [10], "seeds": [1]}
+CLASSES = {"source_language": "qaa", "protocol": "x-stilts"}
 WORLD_CASES = [
     ("targets.nonsense", {"source_language": "qaa", "protocol": "xtreme"},
      "targets.nonsense: unknown task 'nonsense'"),
@@ -96,6 +98,19 @@ WORLD_CASES = [
     (f"{GRID}.seeds", [10**30], "small.yaml: intermediate.0.seeds.0: .*less than"),
     ("pretrain.scratch.seed", -1, "small.yaml: pretrain.scratch.seed: .*greater than or equal"),
     ("aggregate", {"confidence": 1}, "small.yaml: aggregate.confidence: .*less than"),
+    (f"{TARGET}.rates", [1e-3, 1e-3], "world_classes.rates: .*twice"),
+    (f"{TARGET}.rates", [0], "world_classes.rates.0: .*greater than 0"),
+    (f"{TARGET}.rates", [1.0], "world_classes.rates.0: .*less than 1"),
+    (TARGET, CLASSES | {"rates": [1e-4], "training": {"sweep": [1e-3]}},
+     "world_classes.rates: each of `rates` is a setting .* `sweep` keeps the best alone"),
+    (GRID, QA | {"rates": [1e-4], "training": {"sweep": [1e-3]}},
+     "intermediate.0.rates: each of `rates` is a setting .* `sweep` keeps the best alone"),
+    (f"{TARGET}.variants", {"same": {"learning_rate": 1e-3}},
+     "world_classes.variants.same: it changes nothing"),
+    (f"{TARGET}.variants", {"Layers": {"layers": "attention"}}, r"variants.Layers.*pattern"),
+    (f"{TARGET}.variants", {"one": {"nonsense": 1}}, "one.training: nonsense: unknown key"),
+    ("targets.world_bitext.rates", [1e-3], "world_bitext: world_bitext is not fine-tuned"),
+    ("targets.world_bitext.variants", {"a": {}}, "world_bitext: world_bitext is not fine-tuned"),
     ("data.world.seed", -1, "small.yaml: data.world.seed: .*greater than or equal"),
     ("training.learning_rate", float("inf"), "training: learning_rate: .*finite number"),
     ("training.learning_rate", float("nan"), "training: learning_rate: .*finite number"),

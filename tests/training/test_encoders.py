@@ -222,10 +222,30 @@ def test_the_head_reads_all_layers_by_attention(folder: Path, tmp_path: Path) ->
         mixed = torch.einsum("bln,nbld->bld", scores.softmax(-1), states)
         fused = fusion.norm(states[-1] + fusion.value(mixed))
         torch.testing.assert_close(net(ids, torch.ones_like(ids)), net.heads[0](fused))
+        weights = net.layer_weights(ids, torch.ones_like(ids))
+        torch.testing.assert_close(weights, scores.softmax(-1)[:, 0])
     assert len(states) == 2
     trained.model.encoder.save_pretrained(tmp_path / "out")
     encoder = checkpoint.load_encoder(tmp_path / "out")
     assert encoder.state_dict().keys() == checkpoint.load_encoder(folder).state_dict().keys()
+
+
+def test_layers_are_weighed_where_the_head_reads(folder: Path, tmp_path: Path) -> None:
+    """A tagger reads every token, and no pad; the length of a batch decides nothing."""
+    changed = {"kind": "tagging", "labels": ["O", "B-X"], "metric": "tag_accuracy"}
+    texts = [encoders.WORDS[n:] for n in range(3)]
+    rows = [{"id": text[0], "tokens": text, "tags": [0] * len(text)} for text in texts]
+    net = train(folder, tmp_path, [rows], [part(**changed)], layers="attention").model.eval()
+    words, cpu = tokenizer.load(folder), torch.device("cpu")
+    features = modules.get("tagging").encode(rows, words, 32, 0)
+    with torch.inference_mode():
+        together = net.layer_weights(**batches.collate(features, words.pad_token_id, cpu))
+        alone = [
+            net.layer_weights(**batches.collate([one], words.pad_token_id, cpu)) for one in features
+        ]
+    torch.testing.assert_close(together, torch.cat(alone))
+    torch.testing.assert_close(together.sum(-1), torch.ones(3))
+    assert together.std(0).max() > 0
 
 
 @pytest.mark.parametrize("name", ["bert"], indirect=True)

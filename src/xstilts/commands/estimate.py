@@ -63,6 +63,7 @@ class Estimate:
             for subset in spec.subsets
         }
         self._rates: dict[str, Rate] = {}
+        self._ways: dict[str, float] = {}  # of phase iii -> operations a weight
         self._statistics: dict[str, dict[str, dict[str, dict[str, int]]]] = {}
 
     @cached_property
@@ -130,24 +131,28 @@ class Estimate:
             spec = self.loaded.pretrain
             return BOTH * weights * _tokens("mlm", spec.training, 0) if spec.training else 0.0
         if word == "transfer":
-            return sum(self._target.values()) * weights
+            return self._through(key) * weights
         return 0.0
 
-    @cached_property
-    def _target(self) -> dict[str, float]:
-        """Operations a weight for one checkpoint through each target."""
-        out = {}
-        for name, target in self.loaded.targets.items():
-            done = FORWARD * self.evaluated(target) * _length(target.kind, target.max_length)
-            if target.training and target.train_rows:
-                rows = self.counted(target.train_rows) or UNKNOWN_ROWS
-                rows = min(rows, target.train_limit or rows)
-                done += BOTH * _tokens(target.kind, target.training, rows)
-            for one in target.before:
-                rows = self.counted(one.rows) or UNKNOWN_ROWS
-                done += BOTH * _tokens(target.kind, one.training, rows)
-            out[name] = done
-        return out
+    def _through(self, run: str) -> float:
+        """Operations a weight for one checkpoint through the targets of a run of phase iii."""
+        way = self.loaded.transfer[run].way
+        if way not in self._ways:
+            targets = self.loaded.targets_of(run).values()
+            self._ways[way] = sum(self._target(target) for target in targets)
+        return self._ways[way]
+
+    def _target(self, target: Target) -> float:
+        """Operations a weight for one target."""
+        done = FORWARD * self.evaluated(target) * _length(target.kind, target.max_length)
+        if target.training and target.train_rows:
+            rows = self.counted(target.train_rows) or UNKNOWN_ROWS
+            rows = min(rows, target.train_limit or rows)
+            done += BOTH * _tokens(target.kind, target.training, rows)
+        for one in target.before:
+            rows = self.counted(one.rows) or UNKNOWN_ROWS
+            done += BOTH * _tokens(target.kind, one.training, rows)
+        return done
 
     def _mixed(self, run: str) -> float:
         """Tokens that a run of phase ii trains on: each part's share of the updates."""
@@ -226,13 +231,15 @@ class Estimate:
         loaded, weights = self.loaded, self.size[0] if self.size else 0
         rows = sum(self.counted(file) or UNKNOWN_ROWS for file in self._files)
         chosen = sum(self.subset_rows(subset) or 0 for subset in self.subsets.values())
-        scored = sum(self.evaluated(target) for target in loaded.targets.values())
+        evaluated = {name: self.evaluated(target) for name, target in loaded.targets.items()}
+        done = [name for run in loaded.transfer for name in loaded.targets_of(run)]
+        scored = sum(evaluated[name] for name in done)
         outputs = {
             "encoders": float(WEIGHT_BYTES * weights * (len(loaded.intermediate) + 1)),
-            "predictions": float(PREDICTION_BYTES * scored * len(loaded.transfer)),
+            "predictions": float(PREDICTION_BYTES * scored),
             "data": float(ROW_BYTES * (2 * rows + chosen)),
         }
-        if kept := sum(target.keep for target in loaded.targets.values()) * len(loaded.transfer):
+        if kept := sum(loaded.targets[name].keep for name in done):
             outputs["kept models"] = float(WEIGHT_BYTES * weights * kept)
         copies = {} if graph.linked() else {"their copies in DVC's cache": sum(outputs.values())}
         if kept:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ CODE = "code"  # the stage that hashes code: what follows it depends on hashes a
 Changes = dict[str, list[Any]]
 
 
-def cells(loaded: Params) -> int:
-    """Scores to be made: runs x targets x languages."""
-    return len(loaded.transfer) * sum(len(one.languages) for one in loaded.targets.values())
+def cells(loaded: Params, runs: Iterable[str] | None = None) -> int:
+    """Scores of some runs, or of all: runs x targets x languages."""
+    chosen = loaded.transfer if runs is None else runs
+    return sum(len(one.languages) for run in chosen for one in loaded.targets_of(run).values())
 
 
 def keys(loaded: Params, word: str) -> list[str]:

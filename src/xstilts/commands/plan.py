@@ -44,8 +44,8 @@ def show(
     console.print((_grouped if many else _runs)(loaded, pending, estimate))
     console.print(_targets(loaded, estimate))
     cells = graph.cells(loaded)
-    waiting = sum(_waits(loaded, "transfer", run, pending) for run in loaded.transfer)
-    todo = cells // max(1, len(loaded.transfer)) * waiting
+    waiting = [run for run in loaded.transfer if _waits(loaded, "transfer", run, pending)]
+    todo = graph.cells(loaded, waiting)
     console.print(
         f"{len(loaded.transfer)} runs, {cells} cells (run x target x language): "
         f"{cells - todo} done, {todo} to run with `dvc repro`.",
@@ -137,10 +137,14 @@ def _grouped(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
         rows = None if None in most else max(count for count in most if count is not None)
         hours = estimate.hours("intermediate", runs) + estimate.hours("transfer", runs)
         table.add_row(*group, *row, _count(rows), _hours(hours))
-    bare = [run for run in loaded.transfer if run not in loaded.intermediate]
-    hours = estimate.hours("transfer", bare)
+    bare: dict[str, list[str]] = {}
+    for run, other in loaded.transfer.items():
+        if run not in loaded.intermediate:
+            bare.setdefault(other.variant, []).append(run)
     blank = [""] * len(sizes)
-    table.add_row("none", f"{len(bare)} runs", "", "", *blank, "0", _hours(hours))
+    for variant, runs in bare.items():
+        about = ("none", f"{len(runs)} runs", "", variant)
+        table.add_row(*about, *blank, "0", _hours(estimate.hours("transfer", runs)))
     table.caption = "Under a size: runs (seeds); a/b: a of b are left. rows: of the largest run."
     return table
 

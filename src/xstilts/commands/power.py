@@ -23,11 +23,13 @@ def table(loaded: Params, estimate: Estimate, seed_sd: float | None) -> tuple[Ta
         seed_sd: points between seeds, over what finished runs show.
     """
     settings = Counter(setting(loaded, run) for run in loaded.transfer)
-    baseline = next((count for one, count in settings.items() if one[0] == "none"), 0)
-    others = [count for one, count in settings.items() if one[0] != "none"]
+    baseline = next((count for one, count in settings.items() if one[:2] == ("none", "")), 0)
+    others = [count for one, count in settings.items() if one[:2] != ("none", "")]
     df = sum(count - 1 for count in settings.values())
-    if not baseline or not others:
+    if not baseline:
         return None, "Smallest gain: the study has no runs without intermediate training."
+    if not others:
+        return None, "Smallest gain: the study has one setting, and none to compare with it."
     if not df:
         return None, "Smallest gain: no setting has two seeds, so no gain can be told from none."
     targets = {name: _zero_shot(loaded, name) for name in loaded.targets}

@@ -205,7 +205,8 @@ def _names_width(results: Results) -> int:
 
 def _name(group: Row) -> str:
     if group["method"] in ("none", "best"):
-        return str({"none": "none", "best": "best per target"}[group["method"]])
+        name = {"none": "none", "best": "best per target"}[group["method"]]
+        return ", ".join(part for part in (name, group["variant"]) if part)
     method = "" if group["method"] == "single" else group["method"]
     parts = [f"{group['task']} {group['source_language']}", method, group["variant"]]
     return ", ".join(part for part in parts if part)

@@ -237,6 +237,14 @@ class Before(Strict):
     training: Training
 
 
+class Variant(Strict):
+    """Another way to fine-tune a target: of the base model, a setting of its own beside `none`."""
+
+    training: Training
+    before: list[Before] = Field(default_factory=list)
+    validation: str | None = None
+
+
 class Expected(Strict):
     """How the right score is counted in the control world (sources/world/expected.py)."""
 
@@ -271,18 +279,32 @@ class Target(Strict):
     max_length: int = 128
     expected: Expected | None = None
     keep: bool = Field(False, exclude_if=lambda keep: not keep)  # the fine-tuned model, as a result
+    variants: dict[str, Variant] = Field(default_factory=dict, exclude_if=lambda one: not one)
+
+    def fine_tuned(self, variant: str = "") -> Target:
+        """The target with one way to train it: its own, or that of a variant."""
+        changed: dict[str, Any] = {"variants": {}}
+        if variant:
+            way = self.variants[variant]
+            changed |= {name: getattr(way, name) for name in Variant.model_fields}
+        return self.model_copy(update=changed)
 
 
 class Transfer(Strict):
     """One checkpoint through all targets."""
 
     method: Literal["none"] | Method
-    variant: str = ""
+    variant: str = ""  # of `none`: how targets are fine-tuned; else that of the run of phase ii
     task: str
     source_language: str
     size: Size
     seed: Seed
     checkpoint: str
+
+    @property
+    def way(self) -> str:
+        """The variant in which targets are fine-tuned; "" for their own training."""
+        return self.variant if self.method == "none" else ""
 
 
 class Aggregate(Strict):
@@ -315,3 +337,15 @@ class Params(Strict):
     targets: dict[str, Target] = Field(default_factory=dict)
     aggregate: Aggregate = Field(default=None)  # type: ignore[assignment]
     report: Report = Field(default=None)  # type: ignore[assignment]
+
+    def targets_of(self, run: str) -> dict[str, Target]:
+        """What a run of `transfer` is scored on, each as it is fine-tuned there.
+
+        All targets; of a variant of `none` those that have it, so that no target is done twice.
+        """
+        way = self.transfer[run].way
+        return {
+            name: target.fine_tuned(way)
+            for name, target in self.targets.items()
+            if not way or way in target.variants
+        }

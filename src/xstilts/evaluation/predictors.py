@@ -6,12 +6,13 @@ and get the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -25,10 +26,14 @@ from xstilts.kinds import mining, modules, ranking
 from xstilts.kinds.base import Feature, Row
 from xstilts.metrics.ranking import CUT
 from xstilts.model.checkpoint import load_encoder
+from xstilts.model.heads import WithHeads
+from xstilts.results.scores import DECIMALS
 from xstilts.training import predict
+from xstilts.training.batches import collate
 from xstilts.training.engine import Setup
 from xstilts.training.predict import Decoder
 
+WEIGHED = 256  # rows of a language in which the weights of layers are looked at
 BLOCK = 8192  # candidates that are embedded at once, which bounds memory
 
 
@@ -39,6 +44,7 @@ class Predicted:
     rows: list[Row]
     found: list[Any]
     gold: list[Any]
+    layers: Sequence[float] = ()  # what each layer counts for, where the head attends to all
 
 
 Predictor = Callable[[str], Predicted]  # of a language
@@ -74,9 +80,28 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
 
     def predict(language: str) -> Predicted:
         rows = read_rows(target, language)
-        return Predicted(rows, decode(rows), kind.references(rows, target.labels))
+        found, gold = decode(rows), kind.references(rows, target.labels)
+        return Predicted(rows, found, gold, layer_weights(decode, rows))
 
     return predict
+
+
+def layer_weights(decoder: Decoder, rows: list[Row]) -> list[float]:
+    """What each layer counts for, lowest first, 1 in all; none where the head reads the last.
+
+    Mean over the sequences of the first rows: every worker looks at the same ones.
+    """
+    model = decoder.model
+    if not (isinstance(model, WithHeads) and str(decoder.part) in model.fusions):
+        return []
+    features = decoder.kind.encode(rows[:WEIGHED], decoder.tokenizer, *decoder.lengths)
+    pad, device, found = decoder.tokenizer.pad_token_id, decoder.workers.device, []
+    with torch.inference_mode():
+        for start in range(0, len(features), decoder.batch):
+            batch = collate(features[start : start + decoder.batch], pad, device)
+            found.append(model.layer_weights(**batch, part=decoder.part))
+    mean: list[float] = torch.cat(found).double().mean(0).tolist()
+    return [round(value, DECIMALS) for value in mean]
 
 
 def _embedder(

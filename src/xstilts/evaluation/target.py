@@ -73,7 +73,8 @@ def score_target(
         taught: words of the control world whose classes the checkpoint was taught.
 
     Returns:
-        {"rows": score rows, "curves": name -> points, "metrics": validation, learning_rate}
+        {"rows": score rows, "curves": name -> points, "metrics": validation, learning_rate,
+        "layers": language -> what each layer counts for, empty where the head reads the last}
 
     Raises:
         UserError: an input is missing or broken, or a loss is no number.
@@ -92,8 +93,10 @@ def score_target(
                     _keep(place, language, target, predicted, rows)
                 advance(1)
         if setup.workers.rank == 0:
-            rows = [row for one in target.languages for row in files.read_json(_scored(place, one))]
-            files.write_json(finished, {"rows": rows, **notes})
+            scored = {one: files.read_json(_scored(place, one)) for one in target.languages}
+            rows = [row for one in scored.values() for row in one["rows"]]
+            layers = {language: one["layers"] for language, one in scored.items() if one["layers"]}
+            files.write_json(finished, {"rows": rows, "layers": layers, **notes})
             for trained in (*place.glob("before-*"), place / "own"):
                 shutil.rmtree(trained, ignore_errors=True)  # gigabytes that nothing reads again
         setup.workers.barrier()
@@ -184,4 +187,5 @@ def _keep(
     rows = prediction_rows(target, language, predicted)
     table = pa.Table.from_pylist(rows, schema=PREDICTIONS_SCHEMA)
     files.write_parquet(predictions_file(place, language), table)
-    files.write_json(_scored(place, language), scores.to_json(scored)["rows"])
+    told = {**scores.to_json(scored), "layers": list(predicted.layers)}
+    files.write_json(_scored(place, language), told)

@@ -67,13 +67,17 @@ class LayerAttention(nn.Module):
 
     def forward(self, states: Sequence[Tensor]) -> Tensor:
         """States of all layers, lowest first, [b, l, hidden] each -> [b, l, hidden]."""
-        last = states[-1]
-        query = self.query(last) / math.sqrt(last.shape[-1])
-        scores = torch.stack([(query * state).sum(-1) for state in states], -1)
-        parts = scores.float().softmax(-1).to(last.dtype)
+        last, parts = states[-1], self.weights(states)
         mixed = sum(parts[..., i, None] * state for i, state in enumerate(states))
         output: Tensor = self.norm(last + self.value(mixed))
         return output
+
+    def weights(self, states: Sequence[Tensor]) -> Tensor:
+        """What each layer counts for at each position, 1 in all: [b, l, layers]."""
+        last = states[-1]
+        query = self.query(last) / math.sqrt(last.shape[-1])
+        scores = torch.stack([(query * state).sum(-1) for state in states], -1)
+        return scores.float().softmax(-1).to(last.dtype)
 
 
 class WithHeads(nn.Module):
@@ -116,6 +120,36 @@ class WithHeads(nn.Module):
             masked: positions that the head is to see alone (bool): states become [m, hidden].
             part: whose head.
         """
+        states = self._states(input_ids, attention_mask, token_type_ids)
+        hidden = self._read(part, states)
+        output: Tensor = self.heads[part](hidden if masked is None else hidden[masked])
+        if self.training and len(self.heads) > 1:
+            output = output + self._idle(part, states).to(output.dtype)
+        return output
+
+    def layer_weights(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor | None = None,
+        part: int = 0,
+    ) -> Tensor:
+        """What each layer counts for where a part's head reads: [sequences, layers], 1 in all.
+
+        A `TokenHead` reads every token, and the mean over them is given; others read the first.
+        """
+        fusion = self.fusions[str(part)]
+        assert isinstance(fusion, LayerAttention)
+        found = fusion.weights(self._states(input_ids, attention_mask, token_type_ids)).float()
+        if not isinstance(self.heads[part], TokenHead):
+            return found[:, 0]
+        tokens = attention_mask[..., None].float()
+        return (found * tokens).sum(1) / tokens.sum(1)
+
+    def _states(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
+    ) -> list[Tensor]:
+        """The last layer's states [b, l, hidden]; those of all layers where a head reads them."""
         types = {"token_type_ids": token_type_ids} if self.typed else {}
         found = self.encoder(
             input_ids=input_ids,
@@ -125,12 +159,7 @@ class WithHeads(nn.Module):
         )
         last = found.last_hidden_state
         # The embeddings, which come first, are no layer; a final norm may be missing in the rest.
-        states = [*found.hidden_states[1:-1], last] if self.fusions else [last]
-        hidden = self._read(part, states)
-        output: Tensor = self.heads[part](hidden if masked is None else hidden[masked])
-        if self.training and len(self.heads) > 1:
-            output = output + self._idle(part, states).to(output.dtype)
-        return output
+        return [*found.hidden_states[1:-1], last] if self.fusions else [last]
 
     def _read(self, part: int, states: list[Tensor]) -> Tensor:
         """What a part's head reads: the last layer, or all of them fused."""

@@ -17,7 +17,7 @@ from xstilts.claims.entries import Claim
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.core.params import Params
-from xstilts.results.scores import ALL, ZERO_SHOT, unusual
+from xstilts.results.scores import ALL, ZERO_SHOT, Group, unusual
 
 Row = dict[str, Any]
 Series = tuple[str, str, str, str]  # method, task, source language, variant
@@ -59,6 +59,14 @@ class Results:
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], Row]:
         return {(row["target"], row["language"], row["group"]): row for row in self.summary}
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """Run -> its setting, the same for all its seeds: `mnli-en-1000`, `none-layers`."""
+        names = ("method", "task", "source_language", "size", "variant")
+        return {
+            row["run"]: Group(**{name: row[name] for name in names}).label for row in self.scores
+        }
 
     @cached_property
     def groups(self) -> list[Row]:

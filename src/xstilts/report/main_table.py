@@ -142,7 +142,7 @@ def _setting(group: Row) -> list[str]:
     """Task and language, rows, method."""
     if group["method"] in ("none", "best"):
         name = {"none": "none", "best": "best for each target"}[group["method"]]
-        return [name, "", ""]
+        return [name, "", tex(group["variant"])]
     words = {"single": "", "shuffled": "shuffled", "multi": "several tasks", "mlm": "MLM"}
     method = [words.get(group["method"], group["method"]), group["variant"]]
     return [

@@ -98,7 +98,8 @@ def _benchmark(results: Results, own: Own, rows: str) -> Table:
 def setting_text(group: Mapping[str, Any]) -> str:
     """A setting in words."""
     if group["method"] in ("none", "best"):
-        return {"none": "none", "best": "best for each target"}[group["method"]]
+        name = {"none": "none", "best": "best for each target"}[group["method"]]
+        return ", ".join(part for part in (name, group["variant"]) if part)
     method, task, language, variant = series_of(group)
     parts = (f"{task} ({language})", size_text(group["size"]), unusual(method, task), variant)
     return ", ".join(part for part in parts if part)

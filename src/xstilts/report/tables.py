@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.report import answers, claims, published
+from xstilts.report import answers, claims, layers, published, rates
 from xstilts.report.data import SETTING, Results, plain, signed, size_text, stars
 from xstilts.report.table import Entry, Table
 from xstilts.results import scores
@@ -22,6 +22,7 @@ def build(results: Results) -> dict[str, Table]:
     if results.best:
         tables.append(_best(results))
     tables += [*claims.build(results), *answers.build(results)]
+    tables += [*rates.build(results), *layers.build(results)]
     tables += [*published.build(results), *published.leak_tables(results)]
     return {table.name: table for table in tables}
 
@@ -30,7 +31,7 @@ def _setting(group: dict[str, Any]) -> list[Entry]:
     """Columns that say what a group is."""
     if group["method"] in ("none", "best"):
         name = {"none": "none", "best": "best for each target"}[group["method"]]
-        return [Entry(name, head=True), Entry(""), Entry(""), Entry("")]
+        return [Entry(name, head=True), Entry(""), Entry(""), Entry(group["variant"])]
     method = "" if group["method"] == "single" else group["method"]
     return [
         Entry(group["task"], head=True),
@@ -194,7 +195,9 @@ def _runs(results: Results) -> Table:
         small = [Entry(sha[:SMALL_HASH], title=sha) for sha in (model, scores)]
         size = size_text(spec.size) if isinstance(spec.size, int) else spec.size
         more = f", {spec.variant}" if spec.variant else ""
-        task = "" if spec.task == "none" else f"{spec.task} ({spec.source_language}), {size}{more}"
+        task = f"{spec.task} ({spec.source_language}), {size}{more}"
+        if spec.task == "none":
+            task = spec.variant
         rows.append([Entry(name, head=True), Entry(task), seed, *small])
         wanted = (*SETTING, "size", "seed")
         records.append({"run": name} | {n: setting[n] for n in wanted})

@@ -206,11 +206,7 @@ def table_rows(
 
 def _gains(choice: Choice, sample: Sample | None, validation: Validation) -> Row:
     """What the choice gains in the zero-shot mean: as it looks, and corrected."""
-    none = (
-        next((group for group in sample.settings if group.method == "none"), None)
-        if sample
-        else None
-    )
+    none = next((group for group in sample.settings if group.baseline), None) if sample else None
     if sample is None or none is None:
         return {"delta": None, "delta_corrected": None}
     score = corrected(choice.target, sample, validation)

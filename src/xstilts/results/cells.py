@@ -59,9 +59,9 @@ def read_scores(params: Params, folders: Mapping[str, Path]) -> list[ScoreRow]:
     rows = [row for folder in folders.values() for row in scores.from_json(folder / "scores.json")]
     expected = [
         (name, target, language)
-        for name, spec in params.transfer.items()
-        for target in params.targets
-        for language in params.targets[target].languages
+        for name in params.transfer
+        for target, spec in params.targets_of(name).items()
+        for language in spec.languages
     ]
     scores.check_cells(rows, expected)
     owners: dict[tuple[Group, int], str] = {}

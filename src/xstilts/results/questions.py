@@ -347,13 +347,13 @@ def without_collapsed(result: TargetResult, confidence: float) -> Iterator[Answe
 
 
 def _baseline(sample: Sample) -> Group | None:
-    return next((group for group in sample.settings if group.method == "none"), None)
+    return next((group for group in sample.settings if group.baseline), None)
 
 
 def _settings(sample: Sample) -> list[Group]:
-    """Settings with intermediate training, in the order of the summary."""
+    """Settings that are compared with `none`, in the order of the summary."""
     ordered = sorted(sample.settings, key=group_order)
-    return [group for group in ordered if group.method != "none" and group != BEST]
+    return [group for group in ordered if not group.baseline and group != BEST]
 
 
 def _tidy(value: float | None) -> float | None:

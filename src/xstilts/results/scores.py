@@ -39,11 +39,11 @@ class ScoreRow:
     """One score. Raises ValueError for a wrong type or a number out of its range."""
 
     study: Annotated[str, "study file without its suffix"]
-    run: Annotated[str, "run id, e.g. squad_v1-en-1000-s1, or none-s1 for the baseline"]
+    run: Annotated[str, "run id, e.g. squad_v1-en-1000-s1; none-s1 for the baseline"]
     method: Annotated[
         str, "single | shuffled (labels) | multi | mlm | none (no intermediate training)"
     ]
-    variant: Annotated[str, "what is unlike the study's own training: steps, adapter ...; or ''"]
+    variant: Annotated[str, "what is unlike the study's own training: steps, layers ...; or ''"]
     task: Annotated[str, "intermediate task, name of a mix of tasks, or 'none'"]
     source_language: Annotated[str, "language of the intermediate rows, or 'none'"]
     size: Annotated[int, "intermediate rows trained on (0 for none)"]
@@ -232,10 +232,15 @@ class Group:
     variant: str = ""
 
     @property
+    def baseline(self) -> bool:
+        """Whether gains are counted from here: no intermediate task, targets trained as usual."""
+        return self.method == "none" and not self.variant
+
+    @property
     def label(self) -> str:
-        """The run id without its seed: `squad-en-1000`, `squad-en-1000-shuffled-steps`, `none`."""
+        """The run id without its seed: `squad-en-1000`, `squad-en-1000-shuffled`, `none-layers`."""
         if self.method in ("none", "best"):
-            return self.method
+            return self.method + (f"-{self.variant}" if self.variant else "")
         tail = "".join(
             f"-{part}" for part in (unusual(self.method, self.task), self.variant) if part
         )

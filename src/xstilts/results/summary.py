@@ -71,7 +71,7 @@ def summary_rows(
 ) -> list[Row]:
     """A row per target, language or pseudo-language, and group, in a fixed order.
 
-    `delta` is the difference to the `none` group of the same target and language; null where the
+    `delta` is the difference to the group `none` of the same target and language; null where the
     study has none. `delta_low` to `delta_high` hold for these languages, `like_low` to `like_high`
     for languages like these (zero-shot rows alone). `p_holm` is `p` after Holm's correction in one
     of three families of the whole study: all `zero-shot` rows, all `mean` rows, all rows of single
@@ -111,7 +111,7 @@ def _summary_row(
         "collapsed": sum(sample.collapsed[run] for run in runs),
     }
     row |= dict.fromkeys(("delta", "delta_low", "delta_high", "like_low", "like_high", "p"))
-    baseline = next((other for other in sample.settings if other.method == "none"), None)
+    baseline = next((other for other in sample.settings if other.baseline), None)
     if baseline is not None and group != baseline:
         gain = {group: 1.0, baseline: -1.0}
         found = sample.contrast(gain, confidence)

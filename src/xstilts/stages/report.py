@@ -1,9 +1,10 @@
 """Stage `report`: the page, figures, tables and plot data of a study, and the verdict on claims.
 
-Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves in the record
-of each run, the leak check in `statistics/<study>/overlap.json` where there is one, `claims.yaml`,
-and for studies that follow a published protocol `references.yaml`. Writes `report/<study>/` and the
-metrics file beside it, whose bytes depend on these and params alone.
+Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves and the
+weights of layers in the record of each run, the leak check in `statistics/<study>/overlap.json`
+where there is one, `claims.yaml`, and for studies that follow a published protocol
+`references.yaml`. Writes `report/<study>/` and the metrics file beside it, whose bytes depend on
+these and params alone.
 """
 
 from __future__ import annotations

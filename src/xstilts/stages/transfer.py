@@ -2,9 +2,9 @@
 
 Run by `xstilts transfer RUN` or `dvc repro`. Writes `results/transfer/<study>/<run>/`: scores.json,
 predictions.parquet, a sample of them, record.json, and models/<target>/ where the study keeps the
-fine-tuned model. Targets of retrieval and mining are scored without fine-tuning. All targets are
-done in one process; a training, or a target's language, that is done before an interruption is
-not done again.
+fine-tuned model. Targets of retrieval and mining are scored without fine-tuning. A variant of
+`none` goes through the targets that have it. All targets are done in one process; a training, or a
+target's language, that is done before an interruption is not done again.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     common["model_sha"] = checkpoint.weights_sha(encoder)
     taught = _taught(spec)
     shared = [*checkpoint.weight_files(encoder), base / "tokenizer.json"]
-    read = {name: read_files(target) for name, target in params.targets.items()}
+    targets = params.targets_of(key)
+    read = {name: read_files(target) for name, target in targets.items()}
     places, results = {}, {}
-    for name, target in params.targets.items():
+    for name, target in targets.items():
         decides = [common, target.model_dump()]
         places[name] = state.folder("transfer", decides, [*shared, *read[name]], machine)
         results[name] = score_target(common, target, encoder, places[name], setup, taught)
@@ -62,13 +63,15 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     metrics = headline(rows, params) | _named("metrics", results)
     curves, shown = _named("curves", results), ("scores.json", SAMPLE)
     done = record.make(params, "transfer", key, spec, inputs, metrics, curves, shown)
-    kept = {name: model_folder(places[name]) for name, one in params.targets.items() if one.keep}
+    kept = {name: model_folder(places[name]) for name, one in targets.items() if one.keep}
+    if layers := {name: one["layers"] for name, one in results.items() if one["layers"]}:
+        done["layers"] = layers
     if kept:
         done["models"] = list(kept)
     if setup.workers.rank == 0:
         tables = [
             files.read_parquet(predictions_file(places[name], language))
-            for name, target in params.targets.items()
+            for name, target in targets.items()
             for language in target.languages
         ]
         _write(paths.transferred(params.study, key), rows, tables, done, kept)

@@ -40,10 +40,7 @@ def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> 
     grids = Grids(design)
     for number, grid in enumerate(study.intermediate):
         grids.add(number, grid)
-    transfer = {
-        f"none-s{seed}": _transfer({**BASELINE, "seed": seed}, design.base)
-        for seed in study.baseline_seeds
-    }
+    transfer = _unprepared(design, targets)
     for run, spec in grids.runs.items():
         transfer[run] = _transfer(spec, str(paths.intermediate(study.study, run)))
     source = {"source": study.data.source}
@@ -121,6 +118,18 @@ def _check(design: Design) -> dict[str, Any]:
         "training": design.trained,
         "selection": design.choosing,
         "evaluation": design.scored,
+    }
+
+
+def _unprepared(design: Design, targets: dict[str, Any]) -> dict[str, Any]:
+    """Phase iii without phase ii: targets fine-tuned as usual, then in each of their variants."""
+    variants = dict.fromkeys(name for one in targets.values() for name in one.get("variants", ()))
+    return {
+        f"none-s{seed}" + (f"-{variant}" if variant else ""): _transfer(
+            {**BASELINE, "variant": variant, "seed": seed}, design.base
+        )
+        for variant in ("", *variants)
+        for seed in design.study.baseline_seeds
     }
 
 

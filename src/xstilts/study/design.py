@@ -7,7 +7,7 @@ used, and gives the sections `fetch` and `prepare` of params.yaml.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from xstilts.core.strict import parse
 from xstilts.kinds.spec import KINDS
 from xstilts.sources.places import MIRROR
 from xstilts.study.pins import Pins
-from xstilts.study.schema import Study
+from xstilts.study.schema import Study, rate_name
 from xstilts.tasks.base import Split, Task
 
 USUAL_LENGTH = 128  # tokens
@@ -125,18 +125,26 @@ class Design:
                 defaults for choosing do not hold, and to ask for it here is refused.
         """
         base = dict(self.study.training)
-        for either in ({"steps", "epochs"}, {"warmup", "warmup_steps"}):
-            if either & override.keys():
-                base = {name: value for name, value in base.items() if name not in either}
         if not validated:
             base |= {"select": "last", "sweep": []}
         where = f"{where}.training"
-        merged = parse(Training, {**base, **override}, f"{self.place}: {where}", "mend the study")
+        content = over(base, override)
+        merged = parse(Training, content, f"{self.place}: {where}", "mend the study")
         if merged.validated and not validated:
             wrong = "there are no validation rows to choose by"
             raise self.fail(where, wrong, "leave `select: best` and `sweep` out")
         self.check_length(merged.max_length, where)
         return merged.model_dump()
+
+    def rates(
+        self, rates: Sequence[float], training: Mapping[str, Any], where: str
+    ) -> dict[str, float]:
+        """Variant -> learning rate, of each rate that is not the training's own."""
+        if rates and training["sweep"]:
+            wrong = "each of `rates` is a setting that is scored, `sweep` keeps the best alone"
+            raise self.fail(f"{where}.rates", wrong, "give one of `rates` and `sweep`")
+        own = training["learning_rate"]
+        return {rate_name(rate): rate for rate in rates if rate != own}
 
     def usual_length(self) -> int:
         """128 tokens, or as many as the model takes."""
@@ -160,6 +168,15 @@ class Design:
     def base(self) -> str:
         """The model of phase i."""
         return str(paths.pretrained(self.study.study))
+
+
+def over(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """A training with parts overridden; a budget or warm-up replaces one of the other form."""
+    kept = dict(base)
+    for either in ({"steps", "epochs"}, {"warmup", "warmup_steps"}):
+        if either & override.keys():
+            kept = {name: value for name, value in kept.items() if name not in either}
+    return kept | dict(override)
 
 
 class Needs:

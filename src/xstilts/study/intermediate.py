@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from xstilts import tasks
@@ -48,7 +49,7 @@ class Grids:
             self._share(source, cell)
             self.runs[cell.run] = {
                 "method": grid.design,
-                "variant": grid.variant,
+                "variant": cell.variant,
                 "task": grid.title,
                 **{name: getattr(cell, name) for name in ("language", "size", "seed")},
                 "rows": source.rows,
@@ -78,8 +79,12 @@ class Grids:
         return found
 
     def _cells(self, grid: Grid, members: Members, where: str) -> Iterator[Cell]:
-        """Languages x sizes x seeds, each checked against the tasks."""
-        training = self.design.training(grid.training, where, validated=bool(members))
+        """Rates x languages x sizes x seeds, each checked against the tasks."""
+        own = self.design.training(grid.training, where, validated=bool(members))
+        trainings = {"": own} | {
+            variant: {**own, "learning_rate": rate}
+            for variant, rate in self.design.rates(grid.rates, own, where).items()
+        }
         sizes = grid.sizes or ([grid.mlm.rows] if grid.mlm else [])
         for language in grid.languages:
             for member, task in members:
@@ -90,9 +95,10 @@ class Grids:
                     self.design.check_size(task, language, member.rows, place)
                 for size in sizes if grid.task else []:
                     self.design.check_size(task, language, size, f"{where}.sizes")
-            for size in sizes:
+            for size, (rate, training) in product(sizes, trainings.items()):
+                variant = "-".join(part for part in (grid.variant, rate) if part)
                 for seed in grid.seeds:
-                    yield Cell(grid, where, language, size, seed, training)
+                    yield Cell(grid, where, language, size, seed, variant, training)
 
     def _source(self, cell: Cell, members: Members) -> Source:
         """The rows of a run, by its method."""
@@ -127,6 +133,7 @@ class Cell:
     language: str
     size: Size
     seed: int
+    variant: str  # the grid's, and where its rates are several the rate's
     training: dict[str, Any]
 
     @property
@@ -139,7 +146,7 @@ class Cell:
     def run(self) -> str:
         """The run's id."""
         shuffled = "-shuffled" if self.grid.design == "shuffled" else ""
-        return self.key + shuffled + (f"-{self.grid.variant}" if self.grid.variant else "")
+        return self.key + shuffled + (f"-{self.variant}" if self.variant else "")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -33,6 +34,8 @@ Languages = Annotated[list[str], Field(min_length=1), AfterValidator(_once)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_once)]
 Rows = Annotated[int, Field(gt=0)] | Literal["all"]
 Sizes = Annotated[list[Rows], Field(min_length=1), AfterValidator(_once)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Rates = Annotated[list[Rate], AfterValidator(_once)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  # fit for a part of a run's id
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
@@ -138,6 +141,7 @@ class Grid(Strict):
     seeds: Seeds
     method: Literal["single", "shuffled"] = "single"
     variant: Word | Literal[""] = ""  # names a training unlike the study's own: steps, adapter
+    rates: Rates = Field(default_factory=list)  # each a setting, beside the training's own rate
     mixing: Mixing | None = None
     mlm: Mlm | None = None
     training: dict[str, Any] = Field(default_factory=dict)
@@ -212,6 +216,9 @@ class StudyTarget(Strict):
     # The task whose validation rows in the source language choose; None: that of the training rows.
     validation: str | None = None
     before: dict[str, dict[str, Any]] = Field(default_factory=dict)  # task -> its own training
+    # Other ways to train it, of the base model alone; each is a setting beside `none`.
+    variants: dict[Word, dict[str, Any]] = Field(default_factory=dict)  # name -> of the training
+    rates: Rates = Field(default_factory=list)  # beside the training's own rate: lr-1e-05
     # Of retrieval; where not given, as the protocol says, or plain: last layer, mean, cosine.
     layer: int | None = None
     pooling: Literal["mean", "cls"] | None = None
@@ -247,6 +254,12 @@ class Study(Strict):
             if layers is not None and given is not None and not -layers - 1 <= given <= layers:
                 raise ValueError(f"targets.{name}.layer: {given} is not in 0..{layers}")
         return self
+
+
+def rate_name(rate: float) -> str:
+    """The variant that a learning rate is: 0.0001 -> lr-1e-04, 2.5e-5 -> lr-25e-06; exact."""
+    _, digits, exponent = Decimal(repr(rate)).normalize().as_tuple()
+    return f"lr-{''.join(map(str, digits))}e{exponent:+03d}"
 
 
 def read_study(name: str, settings: dict[str, Any] | None = None) -> Study:

@@ -6,9 +6,10 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.benchmarks import protocols
+from xstilts.core.params import Variant
 from xstilts.kinds.spec import KINDS
 from xstilts.sources.world.spec import World
-from xstilts.study.design import Design
+from xstilts.study.design import Design, over
 from xstilts.study.schema import MUL, StudyTarget
 from xstilts.tasks.base import Split, Task
 
@@ -52,7 +53,13 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         "keep": _kept(design, task),
     }
     design.check_length(out["max_length"], where)
-    return out | (_trained(design, task, spec, where) if KINDS[task.kind].trained else {})
+    if KINDS[task.kind].trained:
+        out |= _trained(design, task, spec, where)
+        return out | {"variants": _variants(design, task, spec, out["training"], where)}
+    if spec.variants or spec.rates:
+        wrong = f"{name} is not fine-tuned, so it would be scored again as it is"
+        raise design.fail(where, wrong, "leave `variants` and `rates` out")
+    return out
 
 
 def check_kept(design: Design) -> None:
@@ -120,11 +127,28 @@ def _trained(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[
     for name in task.train_before:
         earlier = design.task(name, where)
         place = f"{where}.before.{name}"
-        given = {**(spec.training or {}), **spec.before.get(name, {})}
+        given = over(spec.training or {}, spec.before.get(name, {}))
         budget = design.training(given, place, validated)
         read, watched = _rows(design, earlier, spec.source_language, _chosen(budget), place)
         before.append({"task": name, "rows": read, "validation": watched, "training": budget})
     return {"training": training, "train_rows": rows, "validation": validation, "before": before}
+
+
+def _variants(
+    design: Design, task: Task, spec: StudyTarget, own: dict[str, Any], where: str
+) -> dict[str, Any]:
+    """Name of a variant -> how the target is fine-tuned in it."""
+    rates = design.rates(spec.rates, own, where)
+    given = spec.variants | {name: {"learning_rate": rate} for name, rate in rates.items()}
+    out = {}
+    for name, changed in given.items():
+        place = f"{where}.rates" if name in rates else f"{where}.variants.{name}"
+        training = over(spec.training or {}, changed)
+        made = _trained(design, task, spec.model_copy(update={"training": training}), place)
+        if made["training"] == own:
+            raise design.fail(place, "it changes nothing of the target's training", "leave it out")
+        out[name] = {part: made[part] for part in Variant.model_fields}
+    return out
 
 
 def _chosen(training: dict[str, Any]) -> bool:

@@ -73,7 +73,7 @@ def test_machine_yaml_must_be_valid_and_share_the_batch(
     Path("machine.yaml").write_text("proceses: 2\n")
     only(hardware.settings(), "failed", "machine.yaml: proceses: unknown key")
     Path("machine.yaml").write_text("processes: 3\ndevice: cuda\n")
-    one = SimpleNamespace(training=SimpleNamespace(batch=32))
+    one = SimpleNamespace(training=SimpleNamespace(batch=32), variants={})
     study(intermediate={"mnli-s1": one}, targets={"xnli": one})
     only(hardware.settings(), "failed", "intermediate mnli-s1: batch 32 for 3 processes, target")
     Path("machine.yaml").write_text("processes: 4\ndevice: cuda\n")

@@ -106,6 +106,8 @@ def _unfit(loaded: Params, machine: Machine) -> Iterator[str]:
     """Trainings whose global batch the processes cannot share."""
     budgets = {f"intermediate {key}": spec.training for key, spec in loaded.intermediate.items()}
     budgets |= {f"target {key}": s.training for key, s in loaded.targets.items() if s.training}
+    for key, spec in loaded.targets.items():
+        budgets |= {f"target {key}, {name}": way.training for name, way in spec.variants.items()}
     if loaded.pretrain.training:
         budgets["pretrain"] = loaded.pretrain.training
     for name, training in budgets.items():

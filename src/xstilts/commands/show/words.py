@@ -100,9 +100,10 @@ def _intermediate(loaded: Params, key: str) -> Facts:
 
 def _transfer(loaded: Params, key: str) -> Facts:
     spec = loaded.transfer[key]
-    trained = [target(name, one) for name, one in loaded.targets.items()]
+    trained = [target(name, one) for name, one in loaded.targets_of(key).items()]
     run = loaded.intermediate.get(key)
-    about = _run(loaded, run) if run else {"method": METHODS[spec.method], "seed": str(spec.seed)}
+    none = {"method": METHODS[spec.method], "variant": spec.variant, "seed": str(spec.seed)}
+    about = _run(loaded, run) if run else none
     return {**about, "encoder": encoder(loaded.pretrain), "targets": "\n".join(trained)}
 
 
