@@ -80,9 +80,12 @@ def finetune(
 
 
 def _head_data(part: Part, rows: list[Row], setup: Setup) -> HeadData:
-    """The encoded rows of a part."""
+    """The encoded rows of a part, as far as they are taught."""
     kind, lengths = modules.get(part.kind), (part.max_length, part.stride)
-    features = kind.encode(rows, setup.tokenizer, *lengths) if rows else []
+    told = [{**row, "training_language": part.language} for row in rows]
+    features = kind.encode(told, setup.tokenizer, *lengths) if rows else []
+    if hasattr(kind, "taught"):
+        features = kind.taught(features)
     return HeadData(part.task, kind, features, part.share)
 
 
@@ -203,7 +206,8 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
 
     def score(model: nn.Module, number: int, part: Part) -> float:
         kind, measure = modules.get(part.kind), metrics.METRICS[part.metric]
-        rows = files.read_parquet(Path(str(part.validation))).to_pylist()[: training.evaluate_rows]
+        table = files.read_parquet(Path(str(part.validation)))[: training.evaluate_rows]
+        rows = [{**row, "training_language": part.language} for row in table.to_pylist()]
         lengths = (part.max_length, part.stride)
         size, how = (training.batch, alone), (number, training.precision)
         decoder = predict.Decoder(model, kind, part.labels, setup.tokenizer, lengths, *size, *how)
