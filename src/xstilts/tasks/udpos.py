@@ -9,7 +9,7 @@ Chinese too.
 
 from __future__ import annotations
 
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import Row, Task
 from xstilts.tasks.shapes import UPOS, tagged
 
 # fmt: off
@@ -19,6 +19,14 @@ XTREME = (
     "zh",
 )
 # fmt: on
+LEFT_OUT = str.maketrans("", "", " \u200c")
+
+
+def convert(row: Row, language: str) -> Row | None:
+    """Words without spaces and zero-width non-joiners in them, as XTREME writes its files."""
+    made = tagged("pos_tags")(row, language)
+    return made and {**made, "tokens": [word.translate(LEFT_OUT) for word in made["tokens"]]}
+
 
 TASK = Task(
     name="udpos",
@@ -33,7 +41,7 @@ TASK = Task(
     train_languages=("en",),
     config="{language}",
     splits={"train": "train", "validation": "validation", "test": "test"},
-    convert=tagged("pos_tags"),
+    convert=convert,
     labels=UPOS,
     metric="entity_f1",  # what XTREME prints as POS accuracy is this
     chance=0.0,  # no guess of a whole tag sequence is worth a number
