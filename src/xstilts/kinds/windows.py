@@ -3,6 +3,8 @@
 Used by span.py. As run_squad of google-research/xtreme, commit 838c13b, makes them
 (third_party/processors/squad.py): each word is cut into tokens by itself, a window starts `step`
 tokens behind the one before, and of the windows that hold a token one has its maximum context.
+What the vocabulary lacks is the unknown token; transformers 2.4.1, which the scripts use, gave it
+XLM-R's padding id, and took the rest of a window for padding.
 """
 
 from __future__ import annotations
