@@ -25,7 +25,9 @@ LEFT_OUT = str.maketrans("", "", " \u200c")
 def convert(row: Row, language: str) -> Row | None:
     """Words without spaces and zero-width non-joiners in them, as XTREME writes its files."""
     made = tagged("pos_tags")(row, language)
-    return made and {**made, "tokens": [word.translate(LEFT_OUT) for word in made["tokens"]]}
+    if made is None or not all(isinstance(word, str) for word in made["tokens"]):
+        return made  # the row's checks say what is wrong
+    return {**made, "tokens": [word.translate(LEFT_OUT) for word in made["tokens"]]}
 
 
 TASK = Task(
