@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
+from xstilts import tasks
 from xstilts.kinds import classification, multiple_choice
 
 PAIR = {"id": "1", "text_a": "tapika nemoti", "text_b": "бвгдае", "label": 1}
@@ -56,6 +59,23 @@ def test_a_long_pair_loses_of_its_longer_text(tokenizer: Any) -> None:
     assert ids[-len(second) - 1 : -1] == second
 
 
+@given(st.integers(0, 90), st.integers(0, 90), st.sampled_from([16, 64, 128]))
+def test_pairs_are_cut_as_the_scripts_cut_them(
+    tokenizer: Any, first: int, second: int, length: int
+) -> None:
+    """Token by token off the longer text, off the second of two that are as long (transformers
+    2.4.1). The published lengths are even, so that XLM-R's four special tokens leave an even rest.
+    """
+    row = {**PAIR, "text_a": "x " * first + "x", "text_b": "42 " * second + "42"}
+    (feature,) = classification.encode([row], tokenizer, length, 0)
+    texts = [
+        tokenizer(row[name], add_special_tokens=False)["input_ids"] for name in ("text_a", "text_b")
+    ]
+    while sum(map(len, texts)) > length - 4:
+        texts[len(texts[0]) <= len(texts[1])].pop()
+    assert feature["ids"] == [[0, *texts[0], 2, 2, *texts[1], 2]]
+
+
 def test_classification_is_plain_cross_entropy() -> None:
     """Summed, to be divided by the number of rows."""
     labels = [0, 2, 1]
@@ -69,15 +89,67 @@ def test_classification_is_plain_cross_entropy() -> None:
 
 
 def test_each_choice_is_a_sequence_of_its_own(tokenizer: Any) -> None:
-    """Context, then question and choice; all choices stay different under a long context."""
+    """Context and question, then a choice; all choices stay different under a long context."""
     rows = choice_rows()[:3]
     for row, feature in zip(rows, multiple_choice.encode(rows, tokenizer, 64, 0), strict=True):
-        texts = [f"{row['question']} {choice}".strip() for choice in row["choices"]]
-        assert feature["ids"] == [tokenizer(row["context"], text)["input_ids"] for text in texts]
+        asked = f"{row['context']} {row['question']}"
+        texts = [tokenizer(asked, choice)["input_ids"] for choice in row["choices"]]
+        assert feature["ids"] == texts
     long = {**rows[2], "context": "tapika " * 500}
     (feature,) = multiple_choice.encode([long], tokenizer, 64, 0)
     assert {len(ids) for ids in feature["ids"]} == {64}
     assert len({tuple(ids) for ids in feature["ids"]}) == len(long["choices"])
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "first", "second"),
+    [
+        (
+            "siqa",
+            {"context": "Ann ran.", "question": "Why?", "label": "2"}
+            | {f"answer{one}": f"to {one}" for one in "ABC"},
+            "Ann ran. Why?",
+            "to B",
+        ),
+        (
+            "cosmos_qa",
+            {"id": "i", "context": "Ann ran.", "question": "Why?", "label": 1}
+            | {f"answer{number}": f"to {number}" for number in range(4)},
+            "Ann ran. Why?",
+            "to 1",
+        ),
+        (
+            "hellaswag",
+            {"ind": 1, "ctx_a": "Ann ran.", "ctx_b": "Then she", "endings": ["sat.", "stood."]}
+            | {"ctx": "Ann ran. Then she", "label": "1"},
+            "Ann ran.",
+            "Then she stood.",
+        ),
+        (
+            "xcopa",
+            {"premise": "Ann ran.", "question": "cause", "choice1": "A bus.", "choice2": "It was."}
+            | {"label": 1, "idx": 3},
+            "Ann ran. What was the cause?",
+            "It was.",
+        ),
+        (
+            "commonsense_qa",
+            {"id": "i", "question": "Why run?", "answerKey": "B"}
+            | {"choices": {"label": ["A", "B"], "text": ["bus", "fun"]}},
+            "Why run?",
+            "fun",
+        ),
+    ],
+)
+def test_choices_have_the_form_of_the_published_scripts(
+    tokenizer: Any, name: str, row: dict[str, Any], first: str, second: str
+) -> None:
+    """As run_xcopa.py and jiant's task files put them: what is asked, and what is chosen."""
+    made = tasks.load(name).convert(row, "en")
+    assert made is not None
+    (feature,) = multiple_choice.encode([made], tokenizer, 64, 0)
+    assert feature["ids"][made["label"]] == tokenizer(first, second)["input_ids"]
+    assert multiple_choice.texts(made) == [(first, None), (second, None)]
 
 
 def test_multiple_choice_is_plain_cross_entropy_over_the_choices(tokenizer: Any) -> None:

@@ -102,18 +102,35 @@ def test_groups_follow_the_order_of_the_batch(tokenizer: Any) -> None:
         assert group["ids"][4:] == [one["ids"][1] for one in own]
 
 
+class Typed:
+    """A tokenizer of BERT's layout: one separator, and types of text."""
+
+    sep_token_id = 102
+
+    def __call__(self, firsts: list[str], seconds: Any, **_: Any) -> dict[str, Any]:
+        ids = [[ord(sign) for sign in text] for text in firsts]
+        return {"input_ids": ids, "token_type_ids": [[0] * len(one) for one in ids]}
+
+    def num_special_tokens_to_add(self, pair: bool) -> int:
+        return 2 + pair
+
+
 def test_types_of_text_go_with_their_ids() -> None:
-    """Encoders with two types of text (BERT's) tell sentence and context apart by them."""
-
-    def typed(firsts: list[str], seconds: Any, **_: Any) -> dict[str, Any]:
-        lengths = [len(text) for text in firsts]
-        types = [[0] * n + [1] * (seconds is not None) for n in lengths]
-        return {"input_ids": [[9] * len(one) for one in types], "token_type_ids": types}
-
-    features = ranking.encode(ROWS[:4], typed, 40, 8)
-    (group,) = ranking.draw(features, np.random.default_rng(0), typed, settings())
+    """Encoders with two types of text (BERT's) get one for each token."""
+    features = ranking.encode(ROWS[:4], Typed(), 40, 8)
+    (group,) = ranking.draw(features, np.random.default_rng(0), Typed(), settings())
     assert [len(ids) for ids in group["ids"]] == [len(types) for types in group["types"]]
-    assert [types[-1] for types in group["types"]] == [0] * 4 + [1, 0, 0, 1]
+
+
+def test_text_is_lower_cased_for_encoders_of_xlmrs_layout_alone(tokenizer: Any) -> None:
+    """The scripts' --do_lower_case stands in the line of XLM-R, not in mBERT's."""
+    row = {**ROWS[0], "text": "TAPIKA \u03a3", "positive": "Nemoti", "positive_pair": "Бвгдае\nX"}
+    query, candidate = ranking.encode([row], tokenizer, 40, 8)[0]["ids"]
+    assert query == tokenizer("tapika \u03c3")["input_ids"]
+    assert candidate == tokenizer("nemotiбвгдаеx")["input_ids"]
+    query, candidate = ranking.encode([row], Typed(), 40, 8)[0]["ids"]
+    assert "".join(map(chr, query)) == row["text"]
+    assert "".join(map(chr, candidate)) == "NemotiБвгдаеX"
 
 
 def test_the_loss_is_that_of_the_published_encoder(net: Net, tokenizer: Any) -> None:
@@ -145,10 +162,10 @@ def test_a_batch_of_broken_groups_is_refused() -> None:
 
 
 def test_texts_have_the_published_form(tokenizer: Any) -> None:
-    """Trained on sentence and context as a pair, scored on both as one text without line breaks."""
+    """Sentence and context are one text without line breaks, in training as in scoring."""
     row = {**ROWS[0], "positive": "nemoti", "positive_pair": "nemoti\ntapika"}
     trained = ranking.encode([row], tokenizer, 40, 8)[0]["ids"]
-    assert trained[1] == tokenizer("nemoti", "nemoti\ntapika")["input_ids"]
+    assert trained[1] == tokenizer("nemotinemotitapika")["input_ids"]
     pool = [{"id": "c", "text": "nemoti", "pair": " x\ny", "relevant": []}]
     (scored,) = ranking.encode_candidates(pool, tokenizer, 40)
     assert scored["ids"] == [tokenizer("nemoti xy")["input_ids"]]

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import PreTrainedTokenizerFast
 
 from xstilts.core.errors import UserError
-from xstilts.model.tokenizer import load
+from xstilts.model.tokenizer import load, separators
 from xstilts.model.unigram import train_unigram
 
 PROGRAM = """
@@ -69,6 +71,38 @@ def test_pairs_are_laid_out_as_in_xlmr(tokenizer: Any) -> None:
     encoded = tokenizer(first, second)
     assert encoded.input_ids == [0, *one, 2, 2, *two, 2]
     assert "token_type_ids" not in encoded
+
+
+def test_white_space_at_the_ends_of_a_text_is_no_token(tmp_path: Path) -> None:
+    """SentencePiece leaves it out once a text is normalised; a published tokenizer.json may not."""
+    pieces = [
+        ("<s>", 0.0),
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("▁", -2.0),
+        ("▁a", -1.0),
+    ]
+    frame = Tokenizer(models.Unigram(pieces, unk_id=3))
+    frame.normalizer = normalizers.Replace("\u200c", " ")
+    frame.pre_tokenizer = pre_tokenizers.Metaspace()
+    frame.save(str(tmp_path / "tokenizer.json"))
+    names = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+    PreTrainedTokenizerFast(tokenizer_object=frame, **names).save_pretrained(tmp_path)
+    for text in ("a", "a ", "a\u200c", "\u200c a\u00a0"):
+        assert load(tmp_path)(text, add_special_tokens=False).input_ids == [5], ascii(text)
+
+
+def test_separators_are_those_between_two_texts(tokenizer: Any) -> None:
+    """Two in XLM-R's layout, one in BERT's: what is built by hand has the tokenizer's own form."""
+    assert separators(tokenizer) == [2, 2]
+    bert = Tokenizer(models.WordLevel({"[CLS]": 0, "[SEP]": 1, "a": 2}))
+    ends = [("[CLS]", 0), ("[SEP]", 1)]
+    bert.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
+    names = {"cls_token": "[CLS]", "sep_token": "[SEP]"}
+    assert separators(PreTrainedTokenizerFast(tokenizer_object=bert, **names)) == [1]
 
 
 def test_offsets_and_words(tokenizer: Any) -> None:

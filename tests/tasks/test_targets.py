@@ -239,3 +239,10 @@ def test_sentences_end_where_lareqa_has_them_end() -> None:
 def test_sentences_of_plain_english(text: str, sentences: list[str]) -> None:
     """Titles, initials, numbers and notes; white space around a sentence is not part of it."""
     assert [text[start:end] for start, end in squad_retrieval.breaks(text)] == sentences
+
+
+def test_words_of_udpos_have_no_spaces_in_them() -> None:
+    """French `10 000` is one word there, and the scripts write it as one."""
+    row = {"tokens": ["10 000", "\u0645\u06cc\u200c\u0634\u0648\u062f"], "pos_tags": [8, 15]}
+    made = tasks.load("udpos_2_7").convert(row, "fr")
+    assert made == {"tokens": ["10000", "\u0645\u06cc\u0634\u0648\u062f"], "tags": [8, 15]}

@@ -270,3 +270,18 @@ def test_fresh_heads_depend_on_the_seed_alone(folder: Path) -> None:
     assert same(net.heads[0], finetune_module._fresh(folder, spec).heads[0])
     assert same(net.heads[0], finetune_module._fresh(folder, attention).heads[0])
     assert not same(net.heads[0], finetune_module._fresh(folder, replace(spec, seed=4)).heads[0])
+
+
+def test_a_row_whose_words_do_not_hold_its_answer_is_not_taught(folder: Path) -> None:
+    """The published scripts leave it out of training, and answer it all the same."""
+    held = {"text": WORDS[1], "start": len(WORDS[0]) + 1}
+    context = f"{WORDS[0]} {WORDS[1]}"
+    lost = {"text": f"{WORDS[0]} {WORDS[1]}", "start": 0}
+    rows = [
+        {"id": "1", "context": context, "question": WORDS[2], "answers": [held]},
+        {"id": "2", "context": context.replace(" ", "\u00a0"), "question": "x", "answers": [lost]},
+    ]
+    alone = Workers(0, 1, torch.device("cpu"))
+    setup = Setup(tokenizer.load(folder), Machine(), alone, QUIET)
+    data = finetune_module._head_data(part(kind="span", labels=[]), rows, setup)
+    assert [feature["row"] for feature in data.features] == [0]

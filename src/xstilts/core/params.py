@@ -41,7 +41,7 @@ class Training(Strict):
     dropout: float = Field(0.1, ge=0, lt=1)
     mask: float = Field(0.15, gt=0, lt=1)  # part of the tokens to be predicted (mlm)
     max_length: int = Field(128, gt=3)  # tokens, special ones included
-    stride: int = Field(128, gt=0)  # tokens shared by two windows of a long document (span)
+    stride: int = Field(128, gt=0)  # tokens from one window of a document to the next (span)
     negatives: int = Field(4, gt=1)  # queries that share their candidates (ranking)
     precision: Literal["fp32", "bf16"] = "fp32"
     layers: Literal["last", "attention"] = "last"  # what the head reads: arXiv 2205.08497

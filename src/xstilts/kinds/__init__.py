@@ -13,8 +13,9 @@ decode(outputs, features, rows, labels) -> one prediction a row, as the metric r
 references(rows, labels)        -> what the metric compares with
 shuffle(rows, rng)              -> rows whose labels say nothing (the negative control)
 
-Some kinds make what is learnt from anew at each update, or of several features:
+Some kinds make what is learnt from anew at each update, or of several features, or of some:
 
+taught(features)                -> features that training takes, where some are only predicted
 draw(features, rng, tokenizer, training) -> features        of one global batch
 unit(training)                  -> features that `draw` makes one of (1 where there is none)
 

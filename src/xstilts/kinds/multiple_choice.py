@@ -1,4 +1,9 @@
-"""Multiple choice: every choice is scored by the head on <s>; the best one is the answer."""
+"""Multiple choice: every choice is scored by the head on <s>; the best one is the answer.
+
+A pair is the context with its question, and a choice: as run_xcopa.py of google-research/xtreme
+(commit 838c13b) and jiant (commit daa5a258: cosmosqa.py, socialiqa.py) have it. Where the text goes
+on after the context (HellaSwag), the choices of a row begin with it, as in jiant's hellaswag.py.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +32,18 @@ __all__ = [
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:
-    """The context, and the question with its right choice."""
-    answer = _second(row, row["choices"][row["label"]])
-    return [(text, None) for text in (row["context"], answer) if text]
+    """The context with its question, and the right choice."""
+    return [(text, None) for text in (_asked(row), row["choices"][row["label"]]) if text]
 
 
-def _second(row: Row, choice: str) -> str:
-    """The second text of a pair: question and choice."""
-    return f"{row['question']} {choice}".strip()
+def _asked(row: Row) -> str:
+    """The first text of a pair: context and question."""
+    return f"{row['context']} {row['question']}".strip()
 
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
-    """A sequence a choice: <s> context </s></s> question choice </s>, the longer part cut first."""
-    pairs = [(row["context"], _second(row, choice)) for row in rows for choice in row["choices"]]
+    """A sequence a choice: <s> context question </s></s> choice </s>, the longer part cut first."""
+    pairs = [(_asked(row), choice) for row in rows for choice in row["choices"]]
     sequences = iter(encoded(pairs, tokenizer, length))
     features: list[Feature] = []
     for index, row in enumerate(rows):

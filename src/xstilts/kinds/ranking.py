@@ -8,9 +8,11 @@ queries in one micro-batch. There the micro-batch was that of the hardware; here
 positive that two queries of a group share is a negative of each.
 
 Texts, as in processors/lareqa.py, processors/mewslix.py and evaluate_retrieval.py: a query of at
-most 96 tokens (`max_length` where that is less); in training a candidate is a pair of sentence and
-context, in scoring one text, the sentence directly followed by its context, without line breaks.
-Unlike the scripts' XLM-R, text is not lowercased, and the dense layer always starts fresh.
+most 96 tokens (`max_length` where that is less); a candidate is one text, in training as in
+scoring: the sentence directly followed by its context, without line breaks. For XLM-R the scripts
+(train_lareqa.sh, train_mewslix.sh and their evaluation) say --do_lower_case, for mBERT they do not;
+so the text of an encoder with XLM-R's layout of pairs is lower-cased. Unlike there, the dense layer
+always starts fresh.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from torch.nn.functional import cross_entropy, normalize
 from xstilts.core.errors import UserError
 from xstilts.core.params import Training
 from xstilts.kinds.base import Feature, Row, encoded
+from xstilts.model.tokenizer import separators
 
 MAX_QUERY = 96  # tokens, special ones included: scripts/train_lareqa.sh
 SCALE = 100.0
@@ -39,10 +42,10 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
-    """<s> query </s> and <s> sentence </s></s> context </s> of each training row."""
+    """<s> query </s> and <s> sentence and context </s> of each training row."""
     queries = encode_queries(rows, tokenizer, length)
-    pairs = [(row["positive"], row["positive_pair"]) for row in rows]
-    both = zip(queries, encoded(pairs, tokenizer, length), strict=True)
+    right = [{"text": row["positive"], "pair": row["positive_pair"]} for row in rows]
+    both = zip(queries, encode_candidates(right, tokenizer, length), strict=True)
     return [
         {**{name: query[name] + positive[name] for name in query}, "row": i}
         for i, (query, positive) in enumerate(both)
@@ -51,14 +54,21 @@ def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Fe
 
 def encode_queries(rows: list[Row], tokenizer: Any, length: int) -> list[Feature]:
     """<s> query </s> of each row."""
-    texts = [(row["text"].strip(), None) for row in rows]
-    return encoded(texts, tokenizer, min(length, MAX_QUERY))
+    return _encoded([row["text"] for row in rows], tokenizer, min(length, MAX_QUERY))
 
 
 def encode_candidates(rows: list[Row], tokenizer: Any, length: int) -> list[Feature]:
     """<s> sentence and context </s> of each row of the pool."""
-    joined = [(row["text"] + (row["pair"] or "")).replace("\n", "").strip() for row in rows]
-    return encoded([(text, None) for text in joined], tokenizer, length)
+    joined = [(row["text"] + (row["pair"] or "")).replace("\n", "") for row in rows]
+    return _encoded(joined, tokenizer, length)
+
+
+def _encoded(texts: list[str], tokenizer: Any, length: int) -> list[Feature]:
+    """Each text alone, cased as the scripts have it."""
+    lower = len(separators(tokenizer)) > 1
+    # Character by character, as there: a sigma that ends a word is lower-cased like any other.
+    cased = ["".join(map(str.lower, text)) if lower else text for text in texts]
+    return encoded([(text.strip(), None) for text in cased], tokenizer, length)
 
 
 class EncodingHead(nn.Module):

@@ -1,8 +1,15 @@
 """Extractive question answering: windows over long documents, n-best spans, no-answer.
 
-As run_squad of google-research/xtreme (third_party/run_squad.py, squad_metrics.py): questions of
-at most 64 tokens, 20 best starts and ends, answers of at most 30 tokens, the best span over all
-windows of a document.
+As run_squad of google-research/xtreme, commit 838c13b (third_party/run_squad.py and
+processors/squad.py, squad_metrics.py of transformers 2.4.1): questions of at most 64 tokens,
+20 best starts and ends, answers of at most 30 tokens that start where the window has a token's
+maximum context, the best span over all windows of a document. Its padding is no candidate here.
+
+There, an answer is white-space words, or tokens of these. The scripts train in English alone; in a
+language without spaces, whole clauses would be taught. A row in training therefore has its
+`training_language` (training/finetune.py): where that has no spaces, the tokens of the answer's own
+characters are taught, and what they read as is answered, as jiant (commit daa5a258) answers in
+Chinese. Rows that are scored have none: they are answered by the scripts' rule in all languages.
 """
 
 from __future__ import annotations
@@ -16,12 +23,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.kinds.base import Feature, Row, sequence
+from xstilts.kinds.answers import answer_text
+from xstilts.kinds.base import Feature, Row
+from xstilts.kinds.windows import (
+    WORD,
+    Document,
+    answer_characters,
+    answer_tokens,
+    documents,
+    fullest,
+    windows,
+)
 from xstilts.model.heads import TokenHead
+from xstilts.model.tokenizer import separators
+from xstilts.tasks.languages import LANGUAGES
 
 MAX_QUESTION = 64
 N_BEST = 20
 MAX_ANSWER = 30
+NOTHING = "empty"  # the answer where no span is possible; so the scripts have it
+IGNORED = -100  # the place of an answer that is not where it is said to be
+BLOCK = 1000  # rows whose documents are read at once, which bounds memory
+UNSPACED = ("Hans", "Hant", "Jpan", "Thai", "Mymr")  # scripts without spaces between words
 NO_ANSWER = "no-answer"  # the label of a task whose questions may have none
 
 
@@ -30,66 +53,103 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
     return [(row["context"], None), (row["question"], None)]
 
 
-def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
-    """<s> question </s></s> window </s>; windows of one document share `stride` tokens."""
-    limit = min(MAX_QUESTION, length // 2)
-    room = length - limit - tokenizer.num_special_tokens_to_add(pair=True)
-    encoded = tokenizer(
-        [_head(row["question"], tokenizer, limit) for row in rows],
-        [row["context"] for row in rows],
-        truncation="only_second",
-        max_length=length,
-        stride=max(0, min(stride, room // 2)),
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-    )
-    features = []
-    for i, index in enumerate(encoded["overflow_to_sample_mapping"]):
-        second = np.array([part == 1 for part in encoded.sequence_ids(i)])
-        first = int(second.argmax()) if second.any() else len(second)
-        offsets = np.array(encoded["offset_mapping"][i], dtype=np.int32)[second]
-        start, end = _positions(rows[index], offsets, first)
+def encode(
+    rows: list[Row], tokenizer: Any, length: int, stride: int, question: int = MAX_QUESTION
+) -> list[Feature]:
+    """<s> question </s></s> window </s>; a window starts `stride` tokens after the one before.
+
+    Args:
+        question: tokens of a question, at most; never more than half of `length`.
+    """
+    limit = min(question, length // 2)
+    asked = _ids([row["question"] for row in rows], tokenizer)
+    answered = _first_answers(rows, tokenizer)
+    features: list[Feature] = []
+    for start in range(0, len(rows), BLOCK):
+        contexts = list(dict.fromkeys(row["context"] for row in rows[start : start + BLOCK]))
+        read = dict(zip(contexts, documents(contexts, tokenizer), strict=True))
+        for index in range(start, min(start + BLOCK, len(rows))):
+            document, ids = read[rows[index]["context"]], asked[index][:limit]
+            gold = _gold(rows[index], document, answered[index])
+            for feature in _windows(document, ids, tokenizer, length, stride):
+                features.append({**feature, "row": index, **_positions(gold, feature)})
+    return features
+
+
+def _ids(texts: list[str], tokenizer: Any) -> list[list[int]]:
+    """The tokens of each text alone."""
+    found: list[list[int]] = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
+    return found
+
+
+def _first_answers(rows: list[Row], tokenizer: Any) -> list[list[str]]:
+    """The tokens of each row's first answer; none where it has no answer."""
+    texts = [row["answers"][0]["text"] if row.get("answers") else "" for row in rows]
+    encoded = tokenizer(texts, add_special_tokens=False, verbose=False)
+    return [one.tokens for one in encoded.encodings]
+
+
+def _windows(
+    document: Document, question: list[int], tokenizer: Any, length: int, step: int
+) -> list[Feature]:
+    """The sequences of a document; of each its tokens' words, and where it has maximum context."""
+    opening = [tokenizer.cls_token_id, *question, *separators(tokenizer)]
+    parts = windows(len(document.ids), length - len(opening) - 1, step)
+    full = fullest(parts, len(document.ids))
+    features: list[Feature] = []
+    for number, part in enumerate(parts):
+        own = slice(part.start, part.stop)
+        ids = [*opening, *document.ids[own], tokenizer.sep_token_id]
+        types = [0] * len(opening) + [1] * (len(ids) - len(opening))
         features.append(
             {
-                **sequence(encoded, i),
-                "row": index,
-                "first": first,
-                "offsets": offsets,
-                "start": start,
-                "end": end,
+                "ids": [ids],
+                **({"types": [types]} if "token_type_ids" in tokenizer.model_input_names else {}),
+                "first": len(opening),
+                "start_of_window": part.start,
+                "full": full[number, own],
+                "words": document.word[own],
+                "places": document.places[own],
+                "text": document.text,
             }
         )
     return features
 
 
-def _head(question: str, tokenizer: Any, limit: int) -> str:
-    """The part of a question that has at most `limit` tokens."""
-    text = question.strip()
-    if len(text) <= limit:  # a token has at least one character
-        return text
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-    kept = offsets["offset_mapping"][:limit]
-    return text[: kept[-1][1]] if kept else text
+def _gold(row: Row, document: Document, pieces: list[str]) -> tuple[int, int] | None:
+    """First and last token of the first answer in its document; None where it cannot be told."""
+    if not row.get("answers"):
+        return -1, -1
+    answer = row["answers"][0]
+    if _unspaced(row):
+        return answer_characters(document, answer["text"], answer["start"])
+    return answer_tokens(document, answer["text"], answer["start"], pieces)
 
 
-def _positions(row: Row, offsets: NDArray[np.int32], first: int) -> tuple[int, int]:
-    """Token positions of the first answer in a window; (0, 0) where it is not inside."""
-    answers = row.get("answers") or []
-    if not answers or not len(offsets):
-        return 0, 0
-    start = answers[0]["start"]
-    end = start + len(answers[0]["text"])
-    if offsets[0, 0] > start or offsets[-1, 1] < end:
-        return 0, 0
-    inside = np.flatnonzero((offsets[:, 1] > start) & (offsets[:, 0] < end))
-    if not len(inside):
-        return 0, 0
-    return first + int(inside[0]), first + int(inside[-1])
+def _unspaced(row: Row) -> bool:
+    """Whether a row is known to be in a script without spaces between words."""
+    known = LANGUAGES.get(row.get("training_language", ""))
+    return known is not None and known.script in UNSPACED
+
+
+def _positions(gold: tuple[int, int] | None, feature: Feature) -> Feature:
+    """Places of an answer in a window: 0 (<s>) where it is not inside, IGNORED if not known."""
+    if gold is None:
+        return {"start": IGNORED, "end": IGNORED}
+    begin, end = (place - feature["start_of_window"] for place in gold)
+    inside = begin >= 0 and end < len(feature["words"])
+    first = feature["first"]
+    return {"start": first + begin, "end": first + end} if inside else {"start": 0, "end": 0}
 
 
 def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
     """Two scores a position: start and end."""
     return TokenHead(hidden, 2, 0.0)
+
+
+def taught(features: list[Feature]) -> list[Feature]:
+    """Those whose answer is known: there, too, a row is left out whose words do not hold it."""
+    return [feature for feature in features if feature["start"] != IGNORED]
 
 
 def weight(feature: Feature) -> int:
@@ -114,44 +174,50 @@ def _without_pads(output: Tensor, features: list[Feature]) -> Tensor:
 
 
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
-    """(null score, best score, first character, last character) of each window."""
-    scores = output.float().cpu().numpy()
+    """(null score, best score, first token, last token) of each window."""
+    scores = output.double().cpu().numpy()
     return [_best(scores[i], feature) for i, feature in enumerate(features)]
 
 
-def _best(scores: NDArray[np.float32], feature: Feature) -> tuple[float, float, int, int]:
-    """The best span of one window among the n-best starts and ends."""
-    offsets, first = feature["offsets"], feature["first"]
+def _best(scores: NDArray[np.float64], feature: Feature) -> tuple[float, float, int, int]:
+    """The best span of a window among the n-best starts and ends; tokens count in the window."""
     null = float(scores[0, 0] + scores[0, 1])
-    window = scores[first : first + len(offsets)]
-    if not len(window):
-        return null, -np.inf, 0, 0
-    starts = np.argsort(-window[:, 0], kind="stable")[:N_BEST]
-    ends = np.argsort(-window[:, 1], kind="stable")[:N_BEST]
-    lengths = ends[None, :] - starts[:, None]
-    total = window[starts, 0][:, None] + window[ends, 1][None, :]
-    total = np.where((lengths >= 0) & (lengths < MAX_ANSWER), total, -np.inf)
-    i, j = np.unravel_index(int(total.argmax()), total.shape)
-    if not np.isfinite(total[i, j]):
-        return null, -np.inf, 0, 0
-    return null, float(total[i, j]), int(offsets[starts[i], 0]), int(offsets[ends[j], 1])
+    first, count = feature["first"], len(feature["words"])
+    order = np.argsort(-scores[: len(feature["ids"][0])], axis=0, kind="stable")[:N_BEST] - first
+    starts, ends = ([one for one in side if 0 <= one < count] for side in order.T)
+    best = (null, -np.inf, 0, 0)
+    for start in starts:
+        for end in ends:
+            score = float(scores[first + start, 0] + scores[first + end, 1])
+            possible = 0 <= end - start < MAX_ANSWER and feature["full"][start]
+            if possible and score > best[1]:
+                best = (null, score, int(start), int(end))
+    return best
 
 
 def decode(
     outputs: list[Any], features: list[Feature], rows: list[Row], labels: list[str]
 ) -> list[str]:
     """The best span's text of each row; "" where no answer scores higher and is allowed."""
-    best: list[tuple[float, str]] = [(-np.inf, "")] * len(rows)
+    best: list[tuple[float, str]] = [(-np.inf, NOTHING)] * len(rows)
     null = [np.inf] * len(rows)
     for (no_answer, score, start, end), feature in zip(outputs, features, strict=True):
         index = feature["row"]
         null[index] = min(null[index], no_answer)
         if score > best[index][0]:
-            best[index] = (score, rows[index]["context"][start:end])
+            best[index] = (score, _text(rows[index], feature, start, end))
     allowed = NO_ANSWER in labels
-    return [
-        "" if allowed and null[i] > score else text.strip() for i, (score, text) in enumerate(best)
-    ]
+    return ["" if allowed and null[i] > score else text for i, (score, text) in enumerate(best)]
+
+
+def _text(row: Row, feature: Feature, start: int, end: int) -> str:
+    """The answer that tokens `start` to `end` of a window are."""
+    text = feature["text"][feature["places"][start, 0] : feature["places"][end, 1]]
+    tokens = " ".join(text.split())
+    if _unspaced(row):
+        return tokens
+    first, last = feature["words"][[start, end]]
+    return answer_text(tokens, " ".join(WORD.findall(row["context"])[first : last + 1]))
 
 
 def references(rows: list[Row], labels: list[str]) -> list[list[str]]:

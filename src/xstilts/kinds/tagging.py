@@ -1,6 +1,9 @@
 """Tagging: the first sub-token of a word carries its tag; over-long sentences are split, not cut.
 
-As google-research/xtreme third_party/utils_tag.py and its preprocessing do.
+As google-research/xtreme, commit 838c13b, does it: utils_preprocess.py (`udpos_tokenize`,
+`panx_tokenize`) and third_party/utils_tag.py, which ends a sequence with </s></s> for XLM-R. Its
+loss is the mean of the means of micro-batches; here it is the mean over the words of a batch, so
+that the hardware decides nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +17,9 @@ from torch.nn.functional import cross_entropy
 
 from xstilts.kinds.base import Feature, Row
 from xstilts.model.heads import TokenHead
+from xstilts.model.tokenizer import separators
+
+IGNORED = -100  # the label of a token that is not scored
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:
@@ -22,21 +28,26 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 
 
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
-    """Words in order, each at its first sub-token; a new sequence where `length` is reached."""
+    """<s> words </s></s>, each word at its first token; a new sequence where `length` is reached.
+
+    A word without tokens (only control characters), or with more than a sequence holds, is the
+    unknown token: it is still to be tagged. Of a word with a space in it, the first part is read.
+    """
+    room = length - 1 - len(separators(tokenizer))
     features: list[Feature] = []
     for index, row in enumerate(rows):
-        tags = row.get("tags") or [-100] * len(row["tokens"])
-        places: list[int]
-        words = tokenizer(row["tokens"], add_special_tokens=False)["input_ids"]
-        start, ids, places = 0, [tokenizer.cls_token_id], []
-        for number, pieces in enumerate(words):
-            # A word without pieces (only control characters) is still a token to be tagged.
-            pieces = pieces[: length - 2] or [tokenizer.unk_token_id]
-            if len(ids) + len(pieces) + 1 > length:
+        tags = row.get("tags") or [IGNORED] * len(row["tokens"])
+        words = [next(iter(word.split()), "") for word in row["tokens"]]
+        start = 0
+        ids: list[int] = []
+        places: list[int] = []
+        for number, pieces in enumerate(tokenizer(words, add_special_tokens=False)["input_ids"]):
+            own = pieces if 0 < len(pieces) <= room else [tokenizer.unk_token_id]
+            if len(ids) + len(own) > room:
                 features.append(_feature(index, start, ids, places, tags, tokenizer))
-                start, ids, places = number, [tokenizer.cls_token_id], []
-            places.append(len(ids))
-            ids = ids + pieces
+                start, ids, places = number, [], []
+            places.append(1 + len(ids))
+            ids = ids + own
         features.append(_feature(index, start, ids, places, tags, tokenizer))
     return features
 
@@ -46,7 +57,7 @@ def _feature(
 ) -> Feature:
     """One sequence: `places[i]` is the position of word `start + i`."""
     return {
-        "ids": [[*ids, tokenizer.sep_token_id]],
+        "ids": [[tokenizer.cls_token_id, *ids, *separators(tokenizer)]],
         "row": row,
         "places": places,
         "tags": tags[start : start + len(places)],
@@ -65,7 +76,7 @@ def weight(feature: Feature) -> int:
 
 def loss(output: Tensor, features: list[Feature]) -> Tensor:
     """Summed cross-entropy at first sub-tokens; output [b, l, tags]."""
-    gold = full(output.shape[:2], -100, device=output.device)
+    gold = full(output.shape[:2], IGNORED, device=output.device)
     for i, feature in enumerate(features):
         for place, tag in zip(feature["places"], feature["tags"], strict=True):
             gold[i, place] = tag

@@ -55,6 +55,7 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
             f"{_broken(folder)} cannot be read ({reason}). Mend: `dvc checkout` it, or rerun "
             "the stage that makes it"
         ) from error
+    _strip(known)
     for name, other in (("cls_token", "bos_token"), ("sep_token", "eos_token"), ("pad_token", "")):
         if getattr(known, name) is None and getattr(known, other, None) is not None:
             setattr(known, name, getattr(known, other))
@@ -63,6 +64,27 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
                 f"the tokenizer in {folder} names no {name}. Mend: add it to tokenizer_config.json"
             )
     return known
+
+
+def _strip(known: PreTrainedTokenizerBase) -> None:
+    """Make a SentencePiece vocabulary's tokenizer leave out white space at a text's ends.
+
+    SentencePiece does so once it has normalised a text, and with it the slow tokenizers of the
+    published scripts; in some tokenizer.json, XLM-R's among them, a text that ends in a blank or a
+    zero-width joiner ends in a lone space token instead.
+    """
+    from tokenizers import normalizers
+
+    backend = known.backend_tokenizer
+    before = backend.pre_tokenizer
+    if before is not None and b"Metaspace" in before.__getstate__():
+        steps = [] if backend.normalizer is None else [backend.normalizer]
+        backend.normalizer = normalizers.Sequence([*steps, normalizers.Strip()])
+
+
+def separators(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The separators between two texts: [SEP], or </s></s> in the layout of RoBERTa and XLM-R."""
+    return [int(tokenizer.sep_token_id)] * (tokenizer.num_special_tokens_to_add(pair=True) - 2)
 
 
 def _broken(folder: Path) -> Path:

@@ -7,10 +7,14 @@ from xstilts.tasks.shapes import choices
 
 
 def convert(row: Row, language: str) -> Row | None:
-    """The hub's test rows have an empty label: they are left out. `ind` numbers a whole split."""
+    """Whole sentences, and each ending with the sentence that it ends, as in jiant's hellaswag.py.
+
+    The hub's test rows have an empty label: they are left out. `ind` numbers a whole split.
+    """
     if row["label"] == "":
         return None
-    return {"id": str(row["ind"]), **choices(row["ctx"], "", row["endings"], int(row["label"]))}
+    endings = [f"{row['ctx_b']} {ending}".strip() for ending in row["endings"]]
+    return {"id": str(row["ind"]), **choices(row["ctx_a"], "", endings, int(row["label"]))}
 
 
 TASK = Task(

@@ -11,7 +11,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xstilts.tasks import udpos
+from xstilts.tasks.base import Row
 from xstilts.tasks.shapes import tagged
+
+LEFT_OUT = str.maketrans("", "", " \u200c")
+
+
+def convert(row: Row, language: str) -> Row | None:
+    """Words without spaces and zero-width non-joiners in them, as XTREME writes its files."""
+    made = tagged("pos_tags")(row, language)
+    if made is None or not all(isinstance(word, str) for word in made["tokens"]):
+        return made  # the row's checks say what is wrong
+    return {**made, "tokens": [word.translate(LEFT_OUT) for word in made["tokens"]]}
+
 
 TASK = replace(
     udpos.TASK,
@@ -26,7 +38,7 @@ TASK = replace(
     releases={},
     members={},
     parse="hub",
-    convert=tagged("pos_tags"),
+    convert=convert,
     protocols=("xtreme-r",),
     official={},
 )

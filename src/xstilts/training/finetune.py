@@ -82,9 +82,12 @@ def finetune(
 
 
 def _head_data(part: Part, rows: list[Row], setup: Setup) -> HeadData:
-    """The encoded rows of a part."""
+    """The encoded rows of a part, as far as they are taught."""
     kind, lengths = modules.get(part.kind), (part.max_length, part.stride)
-    features = kind.encode(rows, setup.tokenizer, *lengths) if rows else []
+    told = [{**row, "training_language": part.language} for row in rows]
+    features = kind.encode(told, setup.tokenizer, *lengths) if rows else []
+    if hasattr(kind, "taught"):
+        features = kind.taught(features)
     return HeadData(part.task, kind, features, part.share)
 
 
@@ -208,7 +211,7 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
         table = files.read_parquet(Path(str(part.validation)))
         if isinstance(training.evaluate_rows, int):
             table = table.slice(0, training.evaluate_rows * part.validation_sets)
-        rows = table.to_pylist()
+        rows = [{**row, "training_language": part.language} for row in table.to_pylist()]
         lengths = (part.max_length, part.stride)
         size, how = (training.batch, alone), (number, training.precision)
         decoder = predict.Decoder(model, kind, part.labels, setup.tokenizer, lengths, *size, *how)
