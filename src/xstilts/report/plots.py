@@ -16,7 +16,7 @@ from typing import Any
 from xstilts.core import paths
 from xstilts.core.files import read_json, write_json
 from xstilts.report.data import Results, Row, series_text
-from xstilts.results.scores import ALL, ZERO_SHOT, Group
+from xstilts.results.scores import ALL, ZERO_SHOT
 
 POINTS = 50  # of a curve, at most
 LINES = 100  # curves; of more, those of the baseline and of each series' largest size are kept
@@ -66,20 +66,14 @@ def _point(target: str, series: str, size: int, row: Row) -> Row:
 
 def _curves(results: Results) -> dict[tuple[str, str], Steps]:
     """(panel, setting) -> the values of its seeds; a panel is a target's curve: `xnli loss`."""
-    groups = {row["run"]: _group(row).label for row in results.scores}
     found: dict[tuple[str, str], dict[float, list[float]]] = {}
     for path in record_files(results):
-        setting = groups.get(path.parent.name)
+        setting = results.setting_of_run.get(path.parent.name)
         for name, curve in (read_json(path).get("curves", {}) if setting else {}).items():
             key = (" ".join(name.rsplit(".", 1)), str(setting))
             for step, value in curve:
                 found.setdefault(key, {}).setdefault(step, []).append(value)
     return dict(found)
-
-
-def _group(row: Row) -> Group:
-    names = ("method", "task", "source_language", "size", "variant")
-    return Group(**{name: row[name] for name in names})
 
 
 def curve_rows(results: Results, curves: Mapping[tuple[str, str], Steps]) -> list[Row]:
