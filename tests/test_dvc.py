@@ -176,7 +176,7 @@ def test_data_deps_are_the_files_that_a_stage_reads(
         },
         "aggregate@small": {paths.transferred(study, "x").parent},
         "report@small": {
-            *(paths.aggregated(study), paths.statistics(study, "overlap")),
+            *(paths.aggregated(study), paths.statistics(study, "x").parent),
             *(Path("references.yaml"), Path("claims.yaml")),
             *(paths.transferred(study, "x").parent, paths.DESIGN),  # of the last: how many runs
         },

@@ -92,7 +92,7 @@ def test_every_caution_is_in_the_caption_once(results: Results) -> None:
     """A group is marked for a task, too, whose own score was not published."""
     table = tables(results)["comparison-x-stilts"]
     said = {part for record in table.records for part in record["caution"].split(" | ") if part}
-    assert len(said) >= 3
+    assert len(said) >= 2
     assert all(table.caption.count(part) == 1 for part in said)
 
 

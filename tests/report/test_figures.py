@@ -1,9 +1,8 @@
-"""Figures: labels do not overlap, SVGs fit the page, odd studies still draw."""
+"""Figures: marks can be told apart, SVGs fit the page, odd studies still draw."""
 
 from __future__ import annotations
 
-import random
-from itertools import pairwise
+import re
 from pathlib import Path
 
 import fake_study
@@ -12,29 +11,9 @@ import pytest
 from xstilts.core import paths
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
-from xstilts.report import page, style
+from xstilts.report import figure_panels, figure_size, order, page, style, tables
 from xstilts.report.data import Results, load
-from xstilts.report.figure_lines import spread
 from xstilts.stages import aggregate
-
-
-def test_labels_are_spread_and_stay_inside() -> None:
-    """Ten lines may end at one height; each name must still be legible."""
-    rng = random.Random(1)
-    for _ in range(50):
-        values = sorted(rng.uniform(0, 30) for _ in range(8))
-        places = spread(values, 6.0, 0.0, 100.0)
-        gaps = [after - before for before, after in pairwise(places)]
-        assert min(gaps) >= 6.0 - 1e-9
-        assert places[0] >= 3.0 - 1e-9
-        assert places[-1] <= 97.0 + 1e-9
-
-
-def test_labels_with_room_stay_where_their_lines_end() -> None:
-    """A label is moved only where it must be."""
-    assert spread([10.0, 50.0, 90.0], 6.0, 0.0, 100.0) == [10.0, 50.0, 90.0]
-    assert spread([49.0, 51.0], 6.0, 0.0, 100.0) == [47.0, 53.0]
-    assert spread([], 6.0, 0.0, 100.0) == []
 
 
 def aggregated(params: Params) -> Results:
@@ -43,32 +22,97 @@ def aggregated(params: Params) -> Results:
     return load(params, paths.aggregated("fake"))
 
 
+@pytest.fixture
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.parametrize(
-    ("tasks", "languages", "expected"),
+    ("tasks", "languages", "key"),
     [
-        ({"facts": [1000]}, ["qaa"], {"scaling"}),
-        ({"facts": [1000, 4000]}, ["qab", "qac"], {"scaling"}),
-        ({"facts": [1000, 4000]}, [f"l{i}" for i in range(12)], {"scaling"}),
+        ({"facts": [1000]}, ["qaa"], "settings"),
+        ({"facts": [1000, 4000]}, ["qab", "qac"], "size"),
+        ({"facts": [1000, 4000]}, [f"l{i}" for i in range(12)], "size"),
     ],
     ids=["one language, one size", "no source language", "many languages"],
 )
-def test_odd_studies_draw(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tasks: dict[str, list[int]],
-    languages: list[str],
-    expected: set[str],
-) -> None:
-    """A single point, no source language, or more languages than colours must not stop a report."""
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("_folder")
+def test_odd_studies_draw(tasks: dict[str, list[int]], languages: list[str], key: str) -> None:
+    """A single point, no source language, or one seed must not stop a report."""
     drawn = page.build(aggregated(fake_study.params(tasks, languages, (1,))))
-    assert {figure.name for figure in drawn} == expected | {
-        "languages-paraphrase", "languages-fact_qa",
-    }  # fmt: skip
+    assert [figure.name for figure in drawn] == [key, "languages"]
     for figure in drawn:
-        svg = style.save(figure, tmp_path / "out")
-        assert "<svg" in svg
-        assert (tmp_path / "out" / f"{figure.name}.png").stat().st_size > 5000
+        figure_panels.save(figure, Path("out"))
+        for suffix in figure_panels.SUFFIXES:
+            assert Path("out", f"{figure.name}.{suffix}").stat().st_size > 3000
+        for panel in figure_panels.page_panels(figure):
+            assert re.search(r'<svg[^>]* role="img" aria-labelledby', panel)
+
+
+@pytest.mark.usefixtures("_folder")
+def test_each_target_has_a_panel_that_says_its_numbers() -> None:
+    """Who cannot see a figure gets its numbers; a point leads to the runs that made it."""
+    results = aggregated(fake_study.params())
+    key = page.build(results)[0]
+    assert [panel.title for panel in key.panels] == results.targets
+    for panel, svg in zip(key.panels, figure_panels.page_panels(key), strict=True):
+        row = results.row(panel.title, "zero-shot", "facts-qaa-16000")
+        assert row is not None
+        assert f"{row['mean']:.1f} at 16K" in panel.told
+        assert f"{panel.told}</desc>" in svg
+        assert 'tabindex="-1" xlink:href="#setting-facts-qaa-16000"' in svg
+
+
+@pytest.mark.usefixtures("_folder")
+def test_intervals_at_the_score_are_those_of_the_difference() -> None:
+    """Paired: one that does not reach the line of `none` differs from it."""
+    results = aggregated(fake_study.params())
+    row = results.row("paraphrase", "zero-shot", "facts-qaa-16000")
+    none = results.baseline("paraphrase", "zero-shot")
+    assert row is not None
+    assert none is not None
+    ends = tuple(none["mean"] + row[name] for name in ("delta_low", "delta_high"))
+    assert figure_size._interval(row) == pytest.approx(ends)
+    assert figure_size._interval({**row, "delta_low": None}) is None
+    alone = dict.fromkeys(("delta", "delta_low", "delta_high"))
+    assert figure_size._interval({**row, **alone}) == (row["low"], row["high"])
+    counted = figure_size._interval({**row, "expected": 50.0})
+    assert counted == (row["low"], row["high"])
+
+
+@pytest.mark.usefixtures("_folder")
+def test_a_study_without_a_baseline_draws_scores() -> None:
+    """There is nothing to gain over: axes and caption say score, and no line of `none` is drawn."""
+    study = fake_study.params()
+    runs = {name: spec for name, spec in study.transfer.items() if spec.method != "none"}
+    results = aggregated(study.model_copy(update={"transfer": runs}))
+    size, languages = page.build(results)
+    assert "no intermediate training" not in size.caption
+    assert languages.caption.startswith("Score in every language")
+    assert all("without" not in panel.told for panel in size.panels)
+    assert len(list(figure_panels.page_panels(size))) == len(results.targets)
+    page.render(results, [size, languages], tables.build(results))
+
+
+def test_series_differ_in_more_than_colour() -> None:
+    """A print without colour, and eyes that see few, tell them by shape; variants by dashes."""
+    many = [("single", f"t{number}", "en", "") for number in range(16)]
+    found = [(look.colour, look.shape) for look in figure_size.looks(many).values()]
+    assert len(set(found)) == 16
+    assert len({shape for _, shape in found[:8]}) == 8
+    plain, steps = figure_size.looks([many[0], (*many[0][:3], "steps")]).values()
+    assert (plain.colour, plain.shape) == (steps.colour, steps.shape)
+    assert plain.dashes != steps.dashes
+
+
+def test_languages_stand_by_distance_from_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The source first, unknown distances last, and those by code."""
+    assert order.order(["tr", "en", "de"], "en") == ["en", "de", "tr"]
+    assert order.order(["qae", "qac", "qaa", "qab"], "qaa") == ["qaa", "qab", "qac", "qae"]
+    assert order.order(["zz", "yy", "en"], "en") == ["en", "yy", "zz"]
+    away = {"fr": 0.2, "de": 0.1, "aa": None}
+    monkeypatch.setattr(order, "distance", lambda source, language: away.get(language))
+    assert order.order(["aa", "fr", "en", "de"], "en") == ["en", "de", "fr", "aa"]
 
 
 def test_inline_svg_takes_the_colours_and_ids_of_the_page() -> None:
@@ -78,11 +122,12 @@ def test_inline_svg_takes_the_colours_and_ids_of_the_page() -> None:
         '</metadata><g id="patch_1"><path id="m1" style="fill: #1b1f24"/>'
         '<use xlink:href="#m1" clip-path="url(#m1)"/></g></svg>'
     )
-    text = style.inline(svg, "one", "a label")
+    text = style.inline(svg, "one", "a <title>", "told")
     assert text.startswith("<svg ")
     assert 'id="one-m1"' in text
     assert 'xlink:href="#one-m1" clip-path="url(#one-m1)"' in text
     assert "var(--ink)" in text
-    assert 'aria-label="a label"' in text
+    assert '<title id="one-title">a &lt;title&gt;</title><desc id="one-told">told</desc>' in text
+    assert 'aria-hidden="true"' in style.inline(svg, "two")
     for gone in ("patch_1", "#1b1f24", "metadata", "DOCTYPE", "9pt"):
         assert gone not in text

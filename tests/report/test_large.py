@@ -9,13 +9,14 @@ import csv
 import io
 import re
 import shutil
-from itertools import combinations, pairwise
+from itertools import combinations
 from pathlib import Path
 
 import fake_study
 import matplotlib
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
 from rich.console import Console
 
 from xstilts.commands.scores import print_table
@@ -23,9 +24,8 @@ from xstilts.core import paths
 from xstilts.core.files import write_json
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
-from xstilts.report import figure_maps, figure_panels, page, style, table, tables
+from xstilts.report import figure_panels, figure_size, page, style, table, tables
 from xstilts.report.data import Results, load, size_text
-from xstilts.report.figure_lines import line_figures
 from xstilts.stages import aggregate
 
 QUIET = Observe(quiet=True)
@@ -61,16 +61,21 @@ def series(results: Results) -> list[tuple[str, str, str, str]]:
     return [one for one in results.series() if one[0] != "shuffled"]
 
 
-def overlaps(figure: style.Figure) -> list[tuple[str, str]]:
+def overlaps(canvas: Canvas) -> list[tuple[str, str]]:
     """Pairs of words of a figure that lie on each other by more than a hair."""
     with matplotlib.rc_context(style.STYLE):
-        assert isinstance(figure.canvas.canvas, FigureCanvasAgg)
-        renderer = figure.canvas.canvas.get_renderer()
-        figure.canvas.draw(renderer)
+        agg = FigureCanvasAgg(canvas)
+        agg.draw()
+        renderer = agg.get_renderer()
+        words = [text for legend in canvas.legends for text in legend.get_texts()]
+        for ax in canvas.axes:
+            words += [ax.get_title(loc="left") and ax._left_title, *ax.texts] if ax.axison else []
+            for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
+                words += [axis.label, *(tick.label1 for tick in axis._update_ticks())]
         texts = [
             (text.get_text(), text.get_window_extent(renderer))
-            for text in figure.canvas.findobj(matplotlib.text.Text)
-            if text.get_text() and text.get_visible()
+            for text in words
+            if text and text.get_text()
         ]
     found = []
     for (one, a), (other, b) in combinations(texts, 2):
@@ -81,44 +86,40 @@ def overlaps(figure: style.Figure) -> list[tuple[str, str]]:
     return found
 
 
-def test_translated_data_have_a_panel_of_their_own(results: Results) -> None:
+def test_translated_data_have_a_figure_of_their_own(results: Results) -> None:
     """A curve over translated rows beside one over native rows would be read as one experiment."""
-    first = next(figure_panels.curves(results, series(results)))
-    panels = {
-        ax.get_title(loc="left"): {text.get_text() for text in ax.texts} for ax in first.canvas.axes
+    found = {
+        figure.title: {str(key.get_label()) for key in figure.keys}
+        for figure in figure_size.size_figures(results, series(results))
     }
-    assert panels == {
-        "English": {*fake_study.ENGLISH, "nine", "mnli, mlm"},
-        "other languages": {"indonli id", "korquad ko"},
-        "machine-translated": {"xnli_translated de", "kor_nli ko"},
+    same = {"no intermediate training", "shuffled labels (control)"}
+    english = {f"{task} (en)" for task in (*fake_study.ENGLISH, "nine")}
+    variants = {"mnli (en), mlm", "mnli (en), steps", "qqp (en), steps", "mnli (en), adapter"}
+    assert found == {
+        "English data": same | english | variants,
+        "Data in other languages": same | {"indonli (id)", "korquad (ko)"},
+        "Machine-translated data": same | {"xnli_translated (de)", "kor_nli (ko)"},
     }
-    keys = {text.get_text() for text in first.canvas.legends[0].get_texts()}
-    assert keys >= {"steps", "adapter", "as the study trains", "shuffled labels (control)"}
 
 
 def test_words_of_the_figures_do_not_lie_on_each_other(results: Results) -> None:
-    """Many lines end at one height, many names are long, and some targets have forty languages."""
-    drawn = list(figure_panels.curves(results, series(results)))[:3]
-    scaled = [one for one in series(results) if len(results.sizes(one)) > 1][:4]
-    drawn += list(line_figures(results, scaled))[1:3]
-    drawn += [figure_maps.heat_map(results, "bucc"), figure_maps.gains(results)]
-    with matplotlib.rc_context(style.STYLE):
-        assert {figure.name: overlaps(figure) for figure in drawn} == {
-            figure.name: [] for figure in drawn
-        }
+    """Keys are many, names are long, sizes are close, and some targets have forty languages."""
+    for figure in page.build(results):
+        assert overlaps(figure_panels.composed(figure)) == [], figure.name
 
 
-def test_a_heat_map_of_forty_languages_is_cut_into_legible_columns(results: Results) -> None:
-    """Each language and mean is there once; no column is narrower than its number."""
-    figure = figure_maps.heat_map(results, "wikiann")
-    assert len(figure.canvas.axes) > 1
-    names = [label.get_text() for ax in figure.canvas.axes for label in ax.get_xticklabels()]
-    assert names == [*results.languages("wikiann"), "zero-shot", "mean"]
-    inches = figure.canvas.get_size_inches()[0]
-    for ax in figure.canvas.axes:
-        places = ax.get_xticks()
-        column = min(b - a for a, b in pairwise(places)) / (ax.get_xlim()[1] - ax.get_xlim()[0])
-        assert column * ax.get_position().width * inches > 0.35
+def test_a_target_of_forty_languages_is_a_tall_panel(results: Results) -> None:
+    """Each language has a row of its own, the source first, the zero-shot mean last."""
+    figure = page.build(results)[-1]
+    panels = {panel.title: panel for panel in figure.panels}
+    heights = [panel.height for panel in figure.panels]
+    assert heights == sorted(heights)
+    ax = Canvas().subplots()
+    panels["wikiann"].draw(ax)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == [*results.languages("wikiann"), "zero-shot"]
+    assert names[0] == "en"
+    assert panels["wikiann"].height > 0.15 * len(names)
 
 
 def test_the_terminal_table_fits_and_shows_every_target(
@@ -154,9 +155,33 @@ def test_the_page_has_published_scores_choices_and_leaks(results: Results) -> No
     assert "1,180" in text
     chosen = {row["target"]: row["group"] for row in results.best}
     for target, group in chosen.items():
-        assert f">{target}</th>" in text
+        assert f">{target.replace('_', '_<wbr>')}</th>" in text
         assert group in text
     assert "CCGbank is licensed" in text
+
+
+def test_claims_and_comparisons_have_their_place(results: Results) -> None:
+    """They stand in the argument where there are any; without them no heading stands empty."""
+    built = tables.build(results)
+    assert 'id="claims"' not in page.render(results, [], built)
+    rows = [
+        [table.Entry(claim, head=True), table.Entry(verdict)]
+        for claim, verdict in (("told", "reproduced"), ("asked in vain", "not run"))
+    ]
+    more = [
+        table.Table(name, f"Title of {name}", "", ["claim", "verdict"], rows, [])
+        for name in ("claims", "comparison-xtreme")
+    ]
+    text = page.render(results, [], built | {one.name: one for one in more})
+    places = [
+        text.index(words)
+        for words in (
+            'id="languages"', 'id="claims"', "Title of claims</h2>", ">told<", "1 claims of which",
+            ">asked in vain<", 'id="published"',
+            "Title of comparison-xtreme</h3>", 'id="data"',
+        )
+    ]  # fmt: skip
+    assert places == sorted(places)
 
 
 def test_tables_of_published_scores_say_where_they_are_from(

@@ -20,7 +20,7 @@ from xstilts.core.params import Params
 from xstilts.core.progress import Observe
 from xstilts.report import main_table, table, tables
 from xstilts.report.data import Results, load
-from xstilts.report.style import STYLE, Figure, save
+from xstilts.report.figure_panels import Figure, Panel, save
 from xstilts.stages import aggregate
 
 ROOT = Path(__file__).parents[2]
@@ -169,14 +169,9 @@ def test_two_forms_at_once_are_refused(project: Path, refused: Callable[..., str
 
 def test_a_figure_is_saved_for_papers_too(tmp_path: Path) -> None:
     """SVG, PDF and PNG, with the same bytes each time and no date or program in them."""
-    import matplotlib
-    from matplotlib.figure import Figure as Canvas
-
-    with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(2, 1))
-        canvas.subplots().plot([1, 2], label="−1 → ü")
+    panel = Panel("−1 → ü", "", lambda ax: ax.plot([1, 2]))
     for folder in ("a", "b"):
-        save(Figure("x", "x", "", canvas), tmp_path / folder)
+        save(Figure("x", "x", "", [panel]), tmp_path / folder)
     for name in ("x.svg", "x.pdf", "x.png"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     pdf = (tmp_path / "a/x.pdf").read_bytes()

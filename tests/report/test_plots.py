@@ -125,7 +125,7 @@ def test_the_stage_writes_them_beside_its_own(small: Results) -> None:
     made = report.run(small.params, "fake", QUIET)
     names = {"plots/curves.json", "plots/zero-shot.json", "tables/main.tex", "tables/main.csv"}
     assert names <= set(made["artifacts"])
-    assert "figures/scaling.pdf" in made["artifacts"]
+    assert "figures/size.pdf" in made["artifacts"]
     assert "results/transfer/fake/none-s1/record.json" in made["inputs"]
     assert read_json(Path("report/fake.metrics.json")) == plots.metrics(small)
 

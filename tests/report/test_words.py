@@ -1,13 +1,18 @@
-"""The finding and the notes follow the data: other numbers, other words."""
+"""The answer and the notes follow the data: other numbers, other words."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import fake_study
+from hypothesis import given
+from hypothesis import strategies as st
 
 from xstilts.report.data import Results, plain, signed, size_text, stars
-from xstilts.report.words import finding, notes, support
+from xstilts.report.notes import notes
+from xstilts.report.words import answer, support
+
+METHODS = ("single", "shuffled")
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -24,43 +29,107 @@ def results(*rows: dict[str, Any], slopes: list[dict[str, Any]] | None = None) -
     return Results(fake_study.params(), [], list(rows), slopes or [], {})
 
 
+def first(*rows: dict[str, Any]) -> str:
+    return answer(results(*rows))[0]
+
+
 def test_a_gain_is_raised_and_a_loss_is_lowered() -> None:
     """The verb and the numbers come from the row."""
-    assert "raised the zero-shot score of paraphrase by 5.0 points, from 55.0 to 60.0" in finding(
-        results(row())
-    )
-    lost = row(delta=-5.0, delta_low=-6.0, delta_high=-4.0)
-    assert "lowered the zero-shot score of paraphrase by 5.0 points" in finding(results(lost))
+    up = first(row())
+    assert up.startswith("Intermediate training raised zero-shot scores in 1 of 1 setting; most by")
+    assert "by 5.0 points on paraphrase after 1,000 rows of facts (qaa), from 55.0 to 60.0" in up
+    lost = first(row(delta=-5.0, delta_low=-6.0, delta_high=-4.0))
+    assert lost.startswith("Intermediate training lowered zero-shot scores in 1 of 1 setting")
+    both = first(row(), row(group="b", delta=-7.0))
+    assert "raised zero-shot scores in 1 of 2 settings and lowered them in 1" in both
+    assert "its largest effect lowered them by 7.0 points" in both
 
 
-def test_a_large_difference_that_is_not_significant_is_no_finding() -> None:
+def test_a_large_difference_that_is_not_told_is_no_finding() -> None:
     """A big but uncertain gain must not outrank a small sure one."""
     unsure = row(group="b", task="b", delta=20.0, p_holm=0.4)
-    assert "by 5.0 points" in finding(results(row(), unsure))
-    assert finding(results(unsure)).startswith("None of 1 comparison with no intermediate training")
+    assert "by 5.0 points" in first(row(), unsure)
+    assert first(unsure).startswith("None of 1 setting can be told from no intermediate training")
+
+
+def test_it_is_said_which_languages_an_interval_is_of() -> None:
+    """These languages, or languages like these: the second is wider, and often the question."""
+    assert "95% interval 4.0 to 6.0 in these languages; p" in first(row())
+    like = first(row(like_low=1.0, like_high=9.0))
+    assert "4.0 to 6.0 in these languages, 1.0 to 9.0 in languages like these; p" in like
+
+
+def test_one_seed_is_no_test() -> None:
+    """Without a p nothing is called raised or lowered, and nothing fails on a missing interval."""
+    nothing = dict.fromkeys(("p", "p_holm", "delta_low", "delta_high"))
+    text = first(row(**nothing), row(group="c", method="shuffled", **nothing))
+    assert text.startswith("With one seed for each setting nothing is tested")
+    assert "raised" not in text
+    assert "no interval" in text
+    slope = {
+        **row(), "sizes": [1, 10], "slope": 3.0, "low": None, "high": None, "like_low": None,
+        "p": None, "p_holm": None,
+    }  # fmt: skip
+    told = answer(results(row(**nothing), slopes=[slope]))[1]
+    assert told.endswith("it is not tested.")
+    assert any(
+        "is not tested" in one for one in support(results(row(method="shuffled", **nothing)))
+    )
+
+
+def test_slopes_that_are_told_and_those_that_are_not() -> None:
+    """The steepest sure slope, and how many are none."""
+    steep = {**row(), "sizes": [1, 10], "slope": 3.0, "low": 2.0, "high": 4.0, "like_low": None}
+    flat = {**steep, "target": "fact_qa", "slope": 9.0, "p_holm": 0.5}
+    text = answer(results(row(), row(target="fact_qa"), slopes=[flat, steep]))[1]
+    assert "go with +3.0 points on paraphrase (95% interval 2.0 to 4.0" in text
+    assert text.endswith("1 of 2 slopes cannot be told from 0.")
+    unsure = answer(results(row(), slopes=[{**steep, "p_holm": 0.5}]))[1]
+    assert "which cannot be told from 0" in unsure
 
 
 def test_the_control_is_never_the_finding() -> None:
     """A gain of shuffled labels is a warning, and said to be one."""
     control = row(method="shuffled", group="c", delta=30.0)
-    assert "by 5.0 points" in finding(results(row(), control))
+    assert "by 5.0 points" in first(row(), control)
     assert any("Part of the gain is not the task's" in text for text in support(results(control)))
     idle = row(method="shuffled", group="c", delta=0.2, delta_low=-1.0, delta_high=1.0, p_holm=1.0)
-    assert any("significantly in no comparison" in text for text in support(results(idle)))
+    assert any("helps in no comparison" in text for text in support(results(idle)))
 
 
 def test_no_baseline_is_no_claim() -> None:
     """Without `none` runs there is nothing to compare with."""
-    assert "nothing about gains" in finding(results(row(delta=None)))
+    assert "nothing about gains" in first(row(delta=None))
 
 
-def test_counts_of_up_down_and_unsure() -> None:
-    """1 up, 1 down, 1 cannot be told: all three are said."""
-    rows = [row(), row(group="b", delta=-3.0), row(group="c", delta=1.0, p_holm=0.5)]
-    text = support(results(*rows))[0]
-    assert "Of 3 settings" in text
-    assert "1 score significantly higher" in text
-    assert "1 lower, and 1 cannot" in text
+def test_targets_that_gain_lose_and_neither() -> None:
+    """Each target stands in one of the sentences."""
+    assert support(results(row(), row(target="fact_qa", p_holm=0.5))) == [
+        "Some setting raises paraphrase.",
+        "No setting can be told from none on fact_qa.",
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(-50, 50), st.one_of(st.none(), st.floats(0, 1)), st.sampled_from(METHODS)
+        ),
+        min_size=1, max_size=6,
+    )
+)  # fmt: skip
+def test_nothing_is_claimed_that_was_not_told(cells: list[tuple[float, float | None, str]]) -> None:
+    """Raised and lowered need a p below 0.05 on the right side, whatever the numbers are."""
+    rows = [
+        row(group=str(place), delta=delta, p_holm=p, method=method)
+        for place, (delta, p, method) in enumerate(cells)
+    ]
+    text = " ".join(answer(results(*rows)))
+    sure = [
+        delta for delta, p, method in cells if method == "single" and p is not None and p < 0.05
+    ]
+    assert ("raised" in text) == any(delta > 0 for delta in sure)
+    assert ("lowered" in text) == any(delta <= 0 for delta in sure)
 
 
 def test_made_up_data_are_said_to_be_made_up() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import fake_study
@@ -61,7 +62,7 @@ class Page(HTMLParser):
                 self.loads.append(value or "")
             elif name == "id":
                 self.ids.append(value or "")
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "wbr"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -108,6 +109,7 @@ def test_page_loads_nothing_from_outside(made: Params) -> None:
     assert "<script" not in text
     assert "@import" not in text
     assert re.findall(r"url\((?!#)[^)]*\)", text) == []
+    assert "javascript" not in text.lower()
     outside = [link for link in parsed.links if "//" in link]
     assert all(link.startswith("http://127.0.0.1:5000/#/") for link in outside)
 
@@ -139,7 +141,6 @@ def test_delta_table_repeats_the_summary(made: Params) -> None:
     assert row["language"] == "zero-shot"
     text, _ = page()
     assert f">+{float(row['delta']):.1f}<" in text
-    assert f"from {float(row['mean']) - float(row['delta']):.1f} to" in text
     assert len(rows) == 7 * 3  # groups x (targets and their mean)
 
 
@@ -152,10 +153,68 @@ def test_every_run_is_listed_with_its_hashes(made: Params) -> None:
         assert sha256_file(Path(f"results/transfer/fake/{run}/scores.json")) in text
 
 
+def test_every_setting_leads_to_its_runs(made: Params) -> None:
+    """From a row of the gains, and from a point of a figure, to the runs behind it."""
+    text, parsed = page()
+    gains = text[text.index('id="gain"') : text.index('id="languages"')]
+    figures = text[text.index('id="size"') : text.index('id="gain"')]
+    runs = text[text.index('id="setting-facts-qaa-4000"') :]
+    runs = runs[: runs.index("</tbody>")]
+    assert 'href="#setting-facts-qaa-4000"' in gains
+    assert 'href="#setting-facts-qaa-4000"' in figures
+    for seed in (1, 2):
+        assert f'id="facts-qaa-4000-s{seed}"' in runs
+    settings = {link for link in parsed.links if link.startswith("#setting-")}
+    assert len(settings) == 7  # with `none` and the control
+
+
+def test_the_page_is_read_without_eyes_and_without_a_mouse(made: Params) -> None:
+    """Every drawing has words or is hidden; what scrolls can be reached; one can skip ahead."""
+    text, parsed = page()
+    for tag in re.findall(r"<svg[^>]*>", text):
+        named = re.search(r'role="img" aria-labelledby="([^"]+)" aria-describedby="([^"]+)"', tag)
+        assert 'aria-hidden="true"' in tag or named
+        if named:
+            assert set(named.groups()) <= set(parsed.ids)
+    scrolled = re.findall(r'<div class="scroll"[^>]*>', text)
+    assert scrolled
+    assert all('tabindex="0" role="region" aria-label="' in tag for tag in scrolled)
+    assert parsed.links[0] == "#answer"
+    levels = [int(level) for level in re.findall(r"<h([1-6])", text)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+
+
+def test_all_that_is_made_can_be_reached(made: Params) -> None:
+    """A figure or a table for a paper is of no use to a reader who does not know of it."""
+    _, parsed = page()
+    files = {str(p.relative_to(REPORT)) for p in _files() if p.parent.name in ("figures", "tables")}
+    unlinked = files - set(parsed.links)
+    assert {Path(name).stem for name in unlinked} == {"leaks"} & {Path(n).stem for n in unlinked}
+
+
+def test_rows_and_licences_are_on_the_page(made: Params) -> None:
+    """Which rows were learnt from and scored, where they are from and under which licence."""
+    path = paths.statistics("fake", "paraphrase")
+    splits = {"test": {"qaa": {"rows": 1200, "dropped": 3}, "qab": {"rows": 800, "dropped": 0}}}
+    told = {"task": "paraphrase", "dataset": "o/n", "revision": "f" * 40, "licence": "CC-BY-4.0"}
+    write_json(path, {**told, "splits": splits})
+    try:
+        report.run(made, "fake", QUIET)
+        text, _ = page()
+        assert str(path) in read_json(REPORT / "record.json")["inputs"]
+        data = text[text.index('id="data"') : text.index('id="method"')]
+        for words in ("2,000", "CC-BY-4.0", "o/n", "f" * 12, ">target<", ">3<"):
+            assert words in data
+    finally:
+        path.unlink()
+        report.run(made, "fake", QUIET)
+
+
 def test_collapsed_run_is_listed_and_marked(made: Params) -> None:
     """The one collapsed cell of the made-up study is named, and its mean carries a dagger."""
     text, _ = page()
-    collapsed = text[text.index('id="collapsed"') : text.index('id="method"')]
+    collapsed = text[text.index('id="collapsed"') : text.index('id="runs"')]
     assert "order-qaa-1000-s2" in collapsed
     assert "1 of 140 cells" in collapsed
     assert "†" in text[text.index('id="gain"') : text.index('id="languages"')]
@@ -164,7 +223,7 @@ def test_collapsed_run_is_listed_and_marked(made: Params) -> None:
 def test_a_study_without_a_leak_check_says_so(made: Params) -> None:
     """Silence would be read as "no leaks"; made-up targets have no published scores beside."""
     text, parsed = page()
-    leaks = text[text.index('id="leaks"') : text.index('id="method"')]
+    leaks = text[text.index('id="data"') : text.index('id="method"')]
     assert "was not checked for this study" in leaks
     assert "published" not in parsed.ids
     inputs = read_json(REPORT / "record.json")["inputs"]

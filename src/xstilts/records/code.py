@@ -37,7 +37,7 @@ ASIDE = {
 BY_NAME = {"tasks/__init__", "sources/world/write"}
 LOOKS = {  # code that is no module
     "aggregate": ("tasks/distances.csv",),
-    "report": ("report/page.html.j2", "report/style.css"),
+    "report": ("report/page.html.j2", "report/style.css", "tasks/distances.csv"),
 }
 DIGITS = 16  # of a hash, in hex: these tell versions apart, they guard nothing
 

@@ -17,6 +17,7 @@ from xstilts.claims.entries import Claim
 from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.core.params import Params
+from xstilts.report.order import order
 from xstilts.results.scores import ALL, ZERO_SHOT, Group, unusual
 
 Row = dict[str, Any]
@@ -50,6 +51,7 @@ class Results:
     overlap: Mapping[str, Any] | None = None  # the leak check; None: it was not made
     files: Sequence[Path] = ()  # everything that was read
     claims: Sequence[Claim] = ()  # those that the study is asked
+    statistics: Sequence[Row] = ()  # counts and licence of each prepared task
 
     @cached_property
     def answers(self) -> list[Answer]:
@@ -59,14 +61,6 @@ class Results:
     @cached_property
     def _index(self) -> dict[tuple[str, str, str], Row]:
         return {(row["target"], row["language"], row["group"]): row for row in self.summary}
-
-    @cached_property
-    def settings(self) -> dict[str, str]:
-        """Run -> its setting, the same for all its seeds: `mnli-en-1000`, `none-layers`."""
-        names = ("method", "task", "source_language", "size", "variant")
-        return {
-            row["run"]: Group(**{name: row[name] for name in names}).label for row in self.scores
-        }
 
     @cached_property
     def groups(self) -> list[Row]:
@@ -87,15 +81,21 @@ class Results:
         """Targets, then the pseudo-target `all` where there is one."""
         return self.targets + [ALL] * any(row["target"] == ALL for row in self.summary)
 
+    @cached_property
+    def setting_of_run(self) -> dict[str, str]:
+        """Run -> its setting, the same for all its seeds: `mnli-en-1000`, `none-layers`."""
+        names = ("method", "task", "source_language", "size", "variant")
+        return {row["run"]: Group(**{n: row[n] for n in names}).label for row in self.scores}
+
     @property
     def confidence(self) -> str:
         """`95%`, as it is written in captions."""
         return f"{100 * self.params.aggregate.confidence:g}%"
 
     def languages(self, target: str) -> list[str]:
-        """Languages of a target: its source first, then in the order of the study."""
+        """Languages of a target: its source first, then the nearest to the farthest."""
         spec = self.params.targets[target]
-        return sorted(spec.languages, key=lambda language: language != spec.source_language)
+        return order(spec.languages, spec.source_language)
 
     def headline(self, target: str) -> str:
         """The pseudo-language that stands for a target: zero-shot, or its only language."""
@@ -143,9 +143,9 @@ class Results:
         return any(row["expected"] is not None for row in self.summary if row["target"] == target)
 
     def comparisons(self) -> Iterator[Row]:
-        """Headline rows of single targets that have a tested delta."""
+        """Headline rows of single targets that have a delta; `best` is chosen, not a setting."""
         for row in self.summary:
-            if row["target"] == ALL or row["delta"] is None or row["p_holm"] is None:
+            if row["target"] == ALL or row["delta"] is None or row["method"] == "best":
                 continue
             if row["language"] == self.headline(row["target"]):
                 yield row
@@ -168,10 +168,12 @@ def load(params: Params, folder: Path) -> Results:
     record = folder / "record.json"
     overlap = paths.statistics(params.study, "overlap")
     checked, claimed = overlap.is_file(), entries.FILE.is_file()
+    counts = sorted(set(overlap.parent.glob("*.json")) - {overlap})
     beside = [
         *[overlap] * checked,
         *[references.FILE] * bool(rows["benchmark"]),
         *[entries.FILE] * claimed,
+        *counts,
     ]
     return Results(
         params,
@@ -180,6 +182,7 @@ def load(params: Params, folder: Path) -> Results:
         references=references.load() if rows["benchmark"] else [],
         overlap=read_json(overlap) if checked else None,
         claims=entries.asked_of(entries.load(), params.study) if claimed else [],
+        statistics=[read_json(path) for path in counts],
         files=[*paths_read, record, *beside],
     )
 
@@ -208,6 +211,11 @@ def signed(value: float, digits: int = 1) -> str:
 def plain(value: float, digits: int = 1) -> str:
     """A number with a true minus and no plus."""
     return signed(value, digits).lstrip("+")
+
+
+def span(low: float | None, high: float | None) -> str:
+    """`4.0 to 6.0`; nothing where there is no interval."""
+    return "" if low is None or high is None else f"{plain(low)} to {plain(high)}"
 
 
 def p_text(value: float) -> str:

@@ -78,7 +78,7 @@ def _attending(results: Results) -> Iterator[tuple[str, str]]:
     params = results.params
     order = {group["group"]: place for place, group in enumerate(results.groups)}
     found = [
-        (results.settings[run], run)
+        (results.setting_of_run[run], run)
         for run in params.transfer
         if any(
             target.training and target.training.layers == "attention"

@@ -86,8 +86,9 @@ def _caption(results: Results, pairs: bool) -> str:
     """What the numbers are."""
     counts = sorted({row["seeds"] for row in results.summary})
     seeds = " or ".join(map(str, counts)) + (" seed" if counts == [1] else " seeds")
-    tested = any(True for _ in results.comparisons())
-    gains = GAINS[not pairs] + STARS if tested else ""
+    compared = list(results.comparisons())
+    tested = any(row["p_holm"] is not None for row in compared)
+    gains = GAINS[not pairs] * bool(compared) + STARS * tested
     zero = all(results.headline(target) == ZERO_SHOT for target in results.targets)
     what = "Zero-shot scores (languages without fine-tuning rows)" if zero else "Scores"
     dagger = DAGGER if any(row["collapsed"] for row in results.summary) else ""

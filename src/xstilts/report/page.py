@@ -7,68 +7,100 @@ and `save` for the points that `dvc plots` draws.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-import matplotlib
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from xstilts.core import paths
 from xstilts.core.files import write_json
 from xstilts.report.data import SETTING, Results, Row, series_of
-from xstilts.report.figure_lines import line_figures, scaling_figure
-from xstilts.report.figure_maps import gains, heat_map
-from xstilts.report.figure_panels import curves
+from xstilts.report.figure_gains import language_figure, setting_figure
+from xstilts.report.figure_panels import Figure, page_keys, page_panels
+from xstilts.report.figure_size import size_figures
+from xstilts.report.notes import notes
 from xstilts.report.runs_page import MLFLOW, runs_page_path
-from xstilts.report.style import STYLE, Figure, inline
 from xstilts.report.table import Table
-from xstilts.report.words import finding, notes, support
+from xstilts.report.words import answer, support
 
 _NUMBER = re.compile(r"[+−–]?[\d.,]*[KM]?")
-PER_FIGURE = 9  # panels, one for each target and series; more than these: an overview first
+NOT_RUN = "not run"  # a verdict: the study lacks the rows
 SCALING = ("target", "language", *SETTING, "size", "mean", "low", "high")
 DELTAS = ("target", "language", "group", *SETTING, "size", "delta", "delta_low", "delta_high")
 
 
-def render(
-    results: Results, figures: Sequence[tuple[Figure, str]], tables: Mapping[str, Table]
-) -> str:
-    """The text of index.html; `figures` come with their SVG."""
-    drawn = [
-        {
-            "name": figure.name,
-            "title": figure.title,
-            "caption": figure.caption,
-            "svg": Markup(inline(svg, figure.name, f"Figure: {figure.title}")),
-        }
-        for figure, svg in figures
-    ]
+def build(results: Results) -> list[Figure]:
+    """The figures of a study: the key figure, or one for each sort of data; gain by language."""
+    return list(_figures(results))
+
+
+def _figures(results: Results) -> Iterator[Figure]:
+    series = [one for one in results.series() if one[0] not in ("shuffled", "best")]
+    if not series:
+        return
+    scaled = any(len(results.sizes(one)) > 1 for one in series)
+    if scaled:
+        yield from size_figures(results, series)
+    elif any(True for _ in results.comparisons()):
+        yield setting_figure(results)
+    yield language_figure(results, series)
+
+
+def render(results: Results, figures: Sequence[Figure], tables: Mapping[str, Table]) -> str:
+    """The text of index.html."""
     here = resources.files("xstilts.report")
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    environment.globals["numeric"] = numeric
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals |= {"numeric": numeric, "breakable": breakable}
     template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
-    study = results.params.study
+    drawn = [_drawn(figure) for figure in figures]
     text = template.render(
         params=results.params,
         style=Markup((here / "style.css").read_text(encoding="utf-8")),
         runs=len(results.params.transfer),
         targets=results.targets,
-        finding=finding(results),
+        answer=answer(results),
         support=support(results),
         notes=notes(results),
-        scaling=[one for one in drawn if str(one["name"]).startswith("scaling")],
-        lines={str(d["name"]).removeprefix("lines-"): d for d in drawn if "lines-" in d["name"]},
-        maps=[one for one in drawn if str(one["name"]).startswith("languages-")],
-        published=[table for name, table in tables.items() if name.startswith("benchmark-")],
+        key_figures=[one for one in drawn if one["name"] != "languages"],
+        language_figures=[one for one in drawn if one["name"] == "languages"],
+        languages=_named(tables, "languages-"),
+        published=[*_named(tables, "comparison-"), *_named(tables, "benchmark-")],
         tables=tables,
-        provenance="../../" + runs_page_path(study).as_posix(),
-        mlflow=f"{MLFLOW}/#/experiments?experimentSearchFilter={quote(study)}",
-        source=paths.aggregated(study).as_posix(),
+        not_run=_rows(tables.get("claims"), lambda verdict: verdict == NOT_RUN),
+        answered=_rows(tables.get("claims"), lambda verdict: verdict != NOT_RUN),
+        provenance="../../" + runs_page_path(results.params.study).as_posix(),
+        mlflow=f"{MLFLOW}/#/experiments?experimentSearchFilter={quote(results.params.study)}",
+        source=paths.aggregated(results.params.study).as_posix(),
     )
     return text + "\n"
+
+
+def _named(tables: Mapping[str, Table], start: str) -> list[Table]:
+    return [table for name, table in tables.items() if name.startswith(start)]
+
+
+def _rows(claims: Table | None, wanted: Callable[[str], bool]) -> Table | None:
+    """The table of claims with some of its verdicts; None where there is no such claim."""
+    rows = [row for row in claims.rows if wanted(row[1].text)] if claims else []
+    return replace(claims, rows=rows) if claims and rows else None
+
+
+def _drawn(figure: Figure) -> dict[str, Any]:
+    """What the page shows of a figure."""
+    return {
+        "name": figure.name,
+        "title": figure.title,
+        "caption": figure.caption,
+        "panels": [Markup(svg) for svg in page_panels(figure)],
+        "marks": [(Markup(svg), words) for svg, words in page_keys(figure)],
+    }
 
 
 def numeric(table: Table) -> list[bool]:
@@ -78,25 +110,9 @@ def numeric(table: Table) -> list[bool]:
     return [bool(texts) and all(_NUMBER.fullmatch(text) for text in texts) for texts in filled]
 
 
-def build(results: Results) -> list[Figure]:
-    """All figures of a study: scaling first, then a heat map per target."""
-    with matplotlib.rc_context(STYLE):
-        return [*_scaling(results), *(heat_map(results, target) for target in results.targets)]
-
-
-def _scaling(results: Results) -> Iterator[Figure]:
-    """A panel for each target and series where these are few; otherwise by kinds of data."""
-    series = [one for one in results.series() if one[0] != "shuffled"]
-    scaled = [one for one in series if len(results.sizes(one)) > 1]
-    if not series:
-        return
-    if len(series) * len(results.targets) <= PER_FIGURE:
-        yield scaling_figure(results, series)
-    elif scaled:
-        yield from curves(results, series)
-        yield from line_figures(results, scaled)
-    elif any(True for _ in results.comparisons()):
-        yield gains(results)
+def breakable(name: str) -> Markup:
+    """A name that may be broken after an underscore, where a phone has no room for it."""
+    return Markup("_<wbr>").join(name.split("_"))
 
 
 def scaling_rows(results: Results) -> list[Row]:

@@ -68,7 +68,7 @@ def _curves(results: Results) -> dict[tuple[str, str], Steps]:
     """(panel, setting) -> the values of its seeds; a panel is a target's curve: `xnli loss`."""
     found: dict[tuple[str, str], dict[float, list[float]]] = {}
     for path in record_files(results):
-        setting = results.settings.get(path.parent.name)
+        setting = results.setting_of_run.get(path.parent.name)
         for name, curve in (read_json(path).get("curves", {}) if setting else {}).items():
             key = (" ".join(name.rsplit(".", 1)), str(setting))
             for step, value in curve:

@@ -126,7 +126,7 @@ def _fine_tuned(target: Target) -> dict[float, str]:
 def _intermediate(results: Results) -> list[tuple[str, dict[float, str]]]:
     """Intermediate settings that differ in their rate alone, under the name of the first."""
     runs = results.params.intermediate
-    trainings = {results.settings[run]: spec.training for run, spec in runs.items()}
+    trainings = {results.setting_of_run[run]: spec.training for run, spec in runs.items()}
     found: dict[tuple[str, ...], dict[float, str]] = {}
     for group in results.groups:
         training = trainings.get(group["group"])

@@ -22,14 +22,17 @@ LONG = 90  # characters of a value that are shown; the whole is in its title
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>Runs of study {study}</title><style>{style}
-td {{ white-space: normal; }} td, tbody th {{ vertical-align: top; }}
-tr:target {{ background: var(--plate); }}
-td ul {{ margin: 0; padding: 0; list-style: none; font-size: .84rem; color: var(--soft); }}
+td, tbody th {{ vertical-align: top; }}
+tr:target {{ background: var(--plate); }} main {{ margin-top: 2rem; }}
+td ul {{ white-space: normal; min-width: 16rem; margin: 0; padding: 0; list-style: none; }}
+td ul {{ font-size: .84rem; color: var(--soft); }}
 </style></head><body><header><p class="kicker">Study <code>{study}</code></p>
 <h1>Where and when its runs were made</h1>
 <p class="description">Read from the files beside this page. Links to MLflow work while
 <code>mlflow ui</code> runs. The results are in <a href="{report}">the report</a>.</p></header>
+<main>
 """
 
 
@@ -44,13 +47,16 @@ def write(study: str) -> Path:
     style = (resources.files("xstilts.report") / "style.css").read_text(encoding="utf-8")
     back = "../" * (len(target.parts) - 1) + (paths.report(study) / "index.html").as_posix()
     parts = [HEAD.format(study=escape(study), style=style, report=back)]
-    # `transfer` is what the report links to, so it comes first; sorting keeps the others in order.
-    for stage in sorted(flow.WORDS, key=lambda word: word != "transfer"):
-        found = _read(paths.provenance(study, stage, "x").parent)
-        if found:
-            parts.append(_section(stage, found))
-    if len(parts) == 1:
+    stages = {word: _read(paths.provenance(study, word, "x").parent) for word in flow.WORDS}
+    stages = {word: found for word, found in stages.items() if found}
+    if stages:
+        parts.append(_cost(stages))
+    else:
         parts.append("<p>No stage of this study has run on this machine.</p>")
+    # `transfer` is what the report links to, so it comes first; sorting keeps the others in order.
+    for word in sorted(stages, key=lambda word: word != "transfer"):
+        parts.append(_section(word, stages[word]))
+    parts.append("</main>")
     write_bytes(target, ("\n".join(parts) + "\n</body></html>\n").encode())
     return target
 
@@ -67,13 +73,75 @@ def _read(folder: Path) -> dict[str, Mapping[str, Any]]:
     return found
 
 
+def _cost(stages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+    """What the stages took, and on what; energy is told by none of them."""
+    rows, whole, work = [], 0.0, 0.0
+    for word, found in stages.items():
+        took = [_number(content.get("seconds")) for content in found.values()]
+        processes = [
+            _number(_part(content, "machine").get("processes"), 1) for content in found.values()
+        ]
+        busy = sum(one * count for one, count in zip(took, processes, strict=True))
+        whole, work = whole + sum(took), work + busy
+        places = sorted({_hardware(_part(content, "hardware")) for content in found.values()})
+        rows.append(_cost_row(word, len(found), sum(took), busy, "; ".join(filter(None, places))))
+    runs = sum(map(len, stages.values()))
+    rows.append(_cost_row("together", runs, whole, work, ""))
+    names = ("stage", "runs", "time", "processes × time", "on")
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    return _table("Cost", head, "\n".join(rows))
+
+
+def _cost_row(stage: str, runs: int, seconds: float, busy: float, place: str) -> str:
+    cells = (str(runs), _duration(seconds), _duration(busy), place)
+    return (
+        f'<tr><th scope="row">{stage}</th>'
+        + "".join(f"<td>{escape(c)}</td>" for c in cells)
+        + "</tr>"
+    )
+
+
+def _number(value: Any, otherwise: float = 0.0) -> float:
+    return float(value) if isinstance(value, int | float) else otherwise
+
+
+def _part(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = content.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _hardware(found: Mapping[str, Any]) -> str:
+    """`2 × NVIDIA H100`, or the processor with its cores."""
+    gpus = found.get("gpus") or []
+    if gpus:
+        return ", ".join(f"{gpus.count(name)} × {name}" for name in sorted(set(gpus)))
+    return f"{found.get('cpu')}, {found.get('cores')} cores" if found.get("cpu") else ""
+
+
+def _duration(seconds: float) -> str:
+    """`9 s`, `2 min 5 s`, `3 h 20 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def _table(title: str, head: str, rows: str) -> str:
+    """A section with a table that can be scrolled, by keyboard too."""
+    return (
+        f'<section><h2>{title}</h2>\n<div class="scroll" tabindex="0" role="region"'
+        f' aria-label="{title}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{rows}\n</tbody></table></div></section>"
+    )
+
+
 def _section(stage: str, found: Mapping[str, Mapping[str, Any]]) -> str:
     """One stage: a row per key."""
     rows = "\n".join(_row(stage, key, content) for key, content in found.items())
-    return (
-        f"<h2>{stage}</h2>\n<table><thead><tr><th>key</th><th>MLflow run</th><th>made</th></tr>"
-        f"</thead><tbody>\n{rows}\n</tbody></table>"
-    )
+    head = '<th scope="col">key</th><th scope="col">MLflow run</th><th scope="col">made</th>'
+    return _table(stage, head, rows)
 
 
 def _row(stage: str, key: str, content: Mapping[str, Any]) -> str:

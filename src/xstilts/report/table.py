@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ class Entry:
     tint: float = 0.0
     head: bool = False  # names its row
     title: str = ""
+    link: str = ""  # where on the page, or beside it, more is told
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,18 @@ class Table:
     header: Sequence[str]
     rows: Sequence[Sequence[Entry]]
     records: Sequence[dict[str, Any]]
+    groups: Sequence[str] = ()  # of each row; neighbours of one group are ruled off from others
+
+    def bodies(self) -> list[tuple[str, list[Sequence[Entry]]]]:
+        """(group, its rows), in order; one body where there are no groups."""
+        names = self.groups or [""] * len(self.rows)
+        pairs = groupby(zip(names, self.rows, strict=True), key=lambda pair: pair[0])
+        return [(name, [row for _, row in own]) for name, own in pairs]
+
+
+def anchor(group: str) -> str:
+    """The id of a setting on the page: where its runs are listed."""
+    return f"setting-{group}"
 
 
 def save(table: Table, folder: Path) -> None:

@@ -7,9 +7,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xstilts.report import answers, claims, layers, published, rates
-from xstilts.report.data import SETTING, Results, plain, signed, size_text, stars
-from xstilts.report.table import Entry, Table
+from xstilts.report import (
+    answers,
+    claims,
+    data_tables,
+    language_tables,
+    layers,
+    published,
+    rates,
+)
+from xstilts.report.data import (
+    SETTING,
+    Results,
+    series_of,
+    series_text,
+    signed,
+    size_text,
+    span,
+    stars,
+)
+from xstilts.report.runs_page import runs_page_path
+from xstilts.report.table import Entry, Table, anchor
 from xstilts.results import scores
 
 SMALL_HASH = 12  # characters of a sha256 that a person compares
@@ -23,6 +41,7 @@ def build(results: Results) -> dict[str, Table]:
         tables.append(_best(results))
     tables += [*claims.build(results), *answers.build(results)]
     tables += [*rates.build(results), *layers.build(results)]
+    tables += [*language_tables.build(results), *data_tables.build(results)]
     tables += [*published.build(results), *published.leak_tables(results)]
     return {table.name: table for table in tables}
 
@@ -31,14 +50,34 @@ def _setting(group: dict[str, Any]) -> list[Entry]:
     """Columns that say what a group is."""
     if group["method"] in ("none", "best"):
         name = {"none": "none", "best": "best for each target"}[group["method"]]
-        return [Entry(name, head=True), Entry(""), Entry(""), Entry(group["variant"])]
+        return [
+            Entry(name, head=True, link=_runs_of(group)),
+            Entry(""),
+            Entry(""),
+            Entry(group["variant"]),
+        ]
     method = "" if group["method"] == "single" else group["method"]
     return [
-        Entry(group["task"], head=True),
+        Entry(group["task"], head=True, link=_runs_of(group)),
         Entry(group["source_language"]),
         Entry(size_text(group["size"]), title=f"{group['size']:,} rows"),
         Entry(", ".join(part for part in (method, group["variant"]) if part)),
     ]
+
+
+def _setting_entry(group: dict[str, Any]) -> Entry:
+    """The same in one column, which stays in sight when a table is scrolled."""
+    if group["method"] in ("none", "best"):
+        return _setting(group)[0]
+    size = f"{size_text(group['size'])} rows"
+    title = f"{group['size']:,} rows"
+    return Entry(series_text(series_of(group)), size, head=True, title=title, link=_runs_of(group))
+
+
+def _runs_of(group: dict[str, Any]) -> str:
+    """Where the runs of a setting are listed; a slope and `best` are of several settings."""
+    single = "group" in group and group["method"] != "best"
+    return f"#{anchor(group['group'])}" if single else ""
 
 
 FEW = 5  # targets; the slopes of more have a column each
@@ -53,7 +92,7 @@ def _deltas(results: Results) -> Table:
     many = len(results.targets) > FEW and scores.ALL in results.columns
     columns = [scores.ALL, *results.targets] if many else results.columns
     for group in results.groups:
-        entries = _setting(group)
+        entries = [_setting_entry(group)]
         for target in columns:
             language = results.headline(target) if target != scores.ALL else scores.ZERO_SHOT
             row = results.row(target, language, group["group"])
@@ -78,8 +117,10 @@ def _deltas(results: Results) -> Table:
             " its intervals take the choice as given, and it is not tested."
         )
     names = {scores.ALL: "mean of targets"}
-    header = [*COLUMNS, *(names.get(target, target) for target in columns)]
-    return Table("deltas", "Gain over no intermediate training", caption, header, rows, records)
+    header = ["intermediate training", *(names.get(target, target) for target in columns)]
+    title = "Gain over no intermediate training"
+    groups = [group["task"] for group in results.groups]
+    return Table("deltas", title, caption, header, rows, records, groups)
 
 
 def _delta_entry(row: dict[str, Any] | None, reach: float) -> Entry:
@@ -88,13 +129,13 @@ def _delta_entry(row: dict[str, Any] | None, reach: float) -> Entry:
         return Entry("–")
     dagger = "†" if row["collapsed"] else ""
     if row["delta"] is None:
-        small = f"{row['low']:.1f} to {row['high']:.1f}"
+        small = span(row["low"], row["high"])
         return Entry(f"{row['mean']:.1f}", small, dagger, title=f"{row['seeds']} seeds")
-    small = f"{plain(row['delta_low'])} to {plain(row['delta_high'])}"
+    small = span(row["delta_low"], row["delta_high"])
     title = f"score {row['mean']:.2f}, {row['seeds']} seeds"
     title += "" if row["p_holm"] is None else f", Holm p = {row['p_holm']:.2g}"
-    if row["like_low"] is not None:
-        title += f"; languages like these: {plain(row['like_low'])} to {plain(row['like_high'])}"
+    like = span(row["like_low"], row["like_high"])
+    title += f"; languages like these: {like}" if like else ""
     mark = stars(row["p_holm"]) + dagger
     return Entry(signed(row["delta"]), small, mark, row["delta"] / reach, title=title)
 
@@ -141,11 +182,11 @@ def _slope_table(
     rows, records = [], []
     for row in slopes:
         records.append({**row, "sizes": " ".join(str(size) for size in row["sizes"])})
-        span = f"{size_text(min(row['sizes']))} to {size_text(max(row['sizes']))}"
-        interval = f"{plain(row['low'])} to {plain(row['high'])}"
+        sizes = f"{size_text(min(row['sizes']))} to {size_text(max(row['sizes']))}"
+        interval = span(row["low"], row["high"])
         entry = Entry(signed(row["slope"]), interval, stars(row["p_holm"]))
         task, trained, _, method = _setting({**row, "size": 0})
-        place = [Entry(row["target"]), Entry(row["language"]), Entry(span)]
+        place = [Entry(row["target"]), Entry(row["language"]), Entry(sizes)]
         rows.append([task, trained, method, *place, entry])
     header = ["intermediate task", "language", "method", "target", "scored in", "rows", "slope"]
     caption = (
@@ -187,6 +228,7 @@ def _runs(results: Results) -> Table:
         if path.endswith("/scores.json")
     }
     models = {row["run"]: row["model_sha"] for row in results.scores}
+    page = f"../../{runs_page_path(results.params.study).as_posix()}"
     rows, records = [], []
     for name, spec in results.params.transfer.items():
         scores, model = hashes.get(name, ""), models.get(name, "")
@@ -198,7 +240,7 @@ def _runs(results: Results) -> Table:
         task = f"{spec.task} ({spec.source_language}), {size}{more}"
         if spec.task == "none":
             task = spec.variant
-        rows.append([Entry(name, head=True), Entry(task), seed, *small])
+        rows.append([Entry(name, head=True, link=f"{page}#{name}"), Entry(task), seed, *small])
         wanted = (*SETTING, "size", "seed")
         records.append({"run": name} | {n: setting[n] for n in wanted})
         records[-1] |= {"model_sha": model, "scores_sha": scores}
@@ -207,7 +249,8 @@ def _runs(results: Results) -> Table:
         "The first characters of the sha256 of the model that was transferred and of its"
         " scores.json."
     )
-    return Table("runs", "Runs", caption, header, rows, records)
+    groups = [results.setting_of_run.get(name, name) for name in results.params.transfer]
+    return Table("runs", "Runs", caption, header, rows, records, groups)
 
 
 def _scores(results: Results) -> Table:
@@ -217,7 +260,7 @@ def _scores(results: Results) -> Table:
             Entry(row["group"], head=True),
             Entry(row["target"]),
             Entry(row["language"]),
-            Entry(f"{row['mean']:.1f}", f"{row['low']:.1f} to {row['high']:.1f}"),
+            Entry(f"{row['mean']:.1f}", span(row["low"], row["high"])),
             Entry(str(row["seeds"])),
             Entry(str(row["n"])),
         ]

@@ -1,81 +1,119 @@
-"""What the report says in sentences: the finding at the head of the page, the notes at its end.
+"""What the report says in sentences at its head: the answer, and what speaks for and against it.
 
-Every number and every verb of the finding is computed from the rows; nothing is claimed beforehand.
-The notes say how the numbers came about: data, protocol, budget, selection, intervals, tests.
+Every number and every verb is computed from the rows; nothing is claimed beforehand. A difference
+is called one only where it is told from 0 after Holm's correction. An interval is said to hold for
+these languages, or for languages like these, which is wider.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
-from xstilts.core.params import Training
-from xstilts.report.data import Results, Row, p_text, plain, series_of, series_text, signed
+from xstilts.report.data import Results, Row, p_text, series_of, series_text, signed, span
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import ALL
 
-AWAY = (
-    "A target is fine-tuned on its source language alone. Its zero-shot score is the plain mean"
-    " over its other languages; “mean” is over all of them."
+NO_BASELINE = (
+    "This study has no run without intermediate training to compare with, so it says nothing about"
+    " gains; the scores are below."
 )
-INTERVALS = (
-    "{confidence} intervals of a moderated t (Smyth 2004): the variance between the seeds of a"
-    " setting is shrunk towards that of all settings of the same target and language, and what"
-    " test examples do is paired, as all runs answer the same. They hold for these languages, other"
-    " seeds and other examples; “languages like these” also draws languages, and is wider."
-)
-TESTS = (
-    "Two-sided p of the same t; none where no setting has two seeds. Holm's correction is over all"
-    " zero-shot comparisons of the study; means and single languages are families of their own."
-)
+UNTESTED = "With one seed for each setting nothing is tested"
 
 
-def finding(results: Results) -> str:
-    """One sentence: the largest difference that survives correction, or that there is none."""
-    rows = [row for row in results.comparisons() if row["method"] != "shuffled"]
+def answer(results: Results) -> list[str]:
+    """The two sentences at the head: what intermediate training does, and what its size does."""
+    rows = _settings(results)
     if not rows:
-        return (
-            "This study has no run without intermediate training to compare with, so it says"
-            " nothing about gains; the scores are below."
-        )
-    sure = [row for row in rows if row["p_holm"] < SIGNIFICANT]
+        return [NO_BASELINE]
+    return [_gain_sentence(results, rows), *_size_sentences(results)]
+
+
+def told(row: Row) -> bool:
+    """Whether a difference or slope is told from 0; never without a test."""
+    return row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT
+
+
+def _settings(results: Results) -> list[Row]:
+    """Every setting on every target against `none`; the control is no setting."""
+    return [row for row in results.comparisons() if row["method"] != "shuffled"]
+
+
+def _gain_sentence(results: Results, rows: Sequence[Row]) -> str:
+    """How many settings gain and lose, and the largest difference."""
+    sure = [row for row in rows if told(row)]
     top = max(sure or rows, key=lambda row: abs(row["delta"]))
-    interval = (
-        f"{results.confidence} interval {plain(top['delta_low'])} to {plain(top['delta_high'])}"
+    largest = (
+        f"by {abs(top['delta']):.1f} points on {top['target']} after {_setting(top)}, from"
+        f" {top['mean'] - top['delta']:.1f} to {top['mean']:.1f} ({_interval(results, top)})"
     )
+    if all(row["p_holm"] is None for row in rows):
+        way = "higher" if top["delta"] > 0 else "lower"
+        return f"{UNTESTED}: scores were most unlike no intermediate training {largest}, {way}."
+    count = _count(len(rows), "setting")
     if not sure:
+        way = "up" if top["delta"] > 0 else "down"
         return (
-            f"None of {_count(len(rows), 'comparison')} with no intermediate training is"
-            f" significant after correction; the largest difference is {signed(top['delta'])}"
-            f" points on {top['target']} after {_setting(top)} ({interval})."
+            f"None of {count} can be told from no intermediate training; the largest difference,"
+            f" {way}, is {largest.removeprefix('by ')}."
         )
+    up, down = _up_and_down(sure)
     verb = "raised" if top["delta"] > 0 else "lowered"
-    return (
-        f"Training first on {_setting(top)} {verb} the zero-shot score of {top['target']} by"
-        f" {abs(top['delta']):.1f} points, from {top['mean'] - top['delta']:.1f} to"
-        f" {top['mean']:.1f} ({interval}; {p_text(top['p_holm'])} after Holm's correction), the"
-        f" largest of {_count(len(rows), 'comparison')} with no intermediate training."
-    )
-
-
-def support(results: Results) -> list[str]:
-    """Sentences after the finding: how many gains, what size does, what the control does."""
-    rows = [row for row in results.comparisons() if row["method"] != "shuffled"]
-    sentences = []
-    if rows:
-        sure = [row["delta"] for row in rows if row["p_holm"] < SIGNIFICANT]
-        up, down = sum(delta > 0 for delta in sure), sum(delta < 0 for delta in sure)
-        sentences.append(
-            f"Of {_count(len(rows), 'setting')} (task, language, size, target), {up} score"
-            f" significantly higher than no intermediate training, {down} lower, and"
-            f" {len(rows) - up - down} cannot be told apart from it."
+    share = f"{up} of {count}" + (f" and lowered them in {down}" if down else "")
+    if not up:
+        return f"{_what(rows)} lowered zero-shot scores in {down} of {count}, most {largest}."
+    if verb == "lowered":
+        return (
+            f"{_what(rows)} raised zero-shot scores in {share}; its largest effect lowered"
+            f" them {largest}."
         )
-    sentences += [_size_sentence(row) for row in _headline_slopes(results)[:4]]
-    sentences += _best_sentences(results) + _control_sentences(results)
-    return sentences
+    return f"{_what(rows)} raised zero-shot scores in {share}; most {largest}."
 
 
-def _headline_slopes(results: Results) -> list[Row]:
-    """Slopes of the zero-shot means of single targets, the steepest first."""
+def _up_and_down(rows: Sequence[Row]) -> tuple[int, int]:
+    up = sum(row["delta"] > 0 for row in rows)
+    return up, len(rows) - up
+
+
+def _interval(results: Results, row: Row, low: str = "delta_low", high: str = "delta_high") -> str:
+    """The interval in these languages, that in languages like these, and p; what there is."""
+    parts = []
+    if row[low] is not None:
+        text = f"{results.confidence} interval {span(row[low], row[high])} in these languages"
+        parts.append(text + _like(row))
+    if row["p_holm"] is not None:
+        together = p_text(row["p_holm"]).replace(" ", "\N{NO-BREAK SPACE}")
+        parts.append(f"{together} after Holm's correction")
+    return "; ".join(parts) or "no interval"
+
+
+def _like(row: Row) -> str:
+    """The interval that draws languages, too, where it is known."""
+    like = span(row.get("like_low"), row.get("like_high"))
+    return f", {like} in languages like these" if like else ""
+
+
+def _size_sentences(results: Results) -> list[str]:
+    """What ten times the rows do: at its steepest and at its flattest."""
+    slopes = _slopes(results)
+    if not slopes:
+        return []
+    steep = slopes[0]
+    what = f"Ten times the rows of {series_text(series_of(steep))} go with {signed(steep['slope'])}"
+    sentence = f"{what} points on {steep['target']} ({_interval(results, steep, 'low', 'high')})"
+    if all(row["p_holm"] is None for row in slopes):
+        return [f"{sentence}, the steepest of {_count(len(slopes), 'slope')}; it is not tested."]
+    if not told(steep):
+        return [f"{sentence}, the steepest of {len(slopes)}, which cannot be told from 0."]
+    flat = sum(not told(row) for row in slopes)
+    if not flat:
+        rest = "all others can be told from 0, too" if len(slopes) > 1 else "the only slope"
+    else:
+        rest = f"{flat} of {_count(len(slopes), 'slope')} cannot be told from 0"
+    return [f"{sentence}; {rest}."]
+
+
+def _slopes(results: Results) -> list[Row]:
+    """Slopes of the zero-shot means of single targets, the surest and steepest first."""
     rows = [
         row
         for row in results.slopes
@@ -83,31 +121,54 @@ def _headline_slopes(results: Results) -> list[Row]:
         and row["language"] == results.headline(row["target"])
         and row["method"] != "shuffled"
     ]
-    return sorted(rows, key=lambda row: (-abs(row["slope"]), row["target"], row["task"]))
+    return sorted(rows, key=lambda r: (not told(r), -abs(r["slope"]), r["target"], r["task"]))
 
 
-def _size_sentence(row: Row) -> str:
-    sure = row["p_holm"] is not None and row["p_holm"] < SIGNIFICANT
-    return (
-        f"A tenfold of {series_text(series_of(row))} rows goes with"
-        f" {signed(row['slope'])} points on {row['target']} ({plain(row['low'])} to"
-        f" {plain(row['high'])}{'' if sure else '; not significant'})."
-    )
+def support(results: Results) -> list[str]:
+    """Sentences after the answer: each target, the choice of settings, the control, the world."""
+    parts: tuple[Callable[[Results], list[str]], ...]
+    parts = (_target_sentences, _best_sentences, _control_sentences, _counted_sentences)
+    return [sentence for part in parts for sentence in part(results)]
+
+
+def _target_sentences(results: Results) -> list[str]:
+    """Targets with a gain, and those without."""
+    rows = _settings(results)
+    tested = [row for row in rows if row["p_holm"] is not None]
+    if not tested:
+        return []
+    names = {row["target"] for row in tested}
+    gained = {row["target"] for row in tested if told(row) and row["delta"] > 0}
+    lost = {row["target"] for row in tested if told(row) and row["delta"] < 0}
+    words = (
+        ("Some setting raises", gained), ("Some setting lowers", lost),
+        ("No setting can be told from none on", names - gained - lost),
+    )  # fmt: skip
+    return [
+        f"{word} {_list([name for name in results.targets if name in found])}."
+        for word, found in words
+        if found
+    ]
 
 
 def _best_sentences(results: Results) -> list[str]:
-    """What choosing the setting anew for each target brings."""
-    found = [
-        row
-        for row in results.summary
-        if row["method"] == "best" and row["target"] == ALL and row["delta"] is not None
-    ]
-    return [
-        f"With the best setting for each target, chosen on validation rows of the source language,"
+    """What choosing the setting anew for each target brings, and how much of it was luck."""
+    row = next((r for r in results.summary if (r["method"], r["target"]) == ("best", ALL)), None)
+    if row is None or row["delta"] is None:
+        return []
+    interval = span(row["delta_low"], row["delta_high"])
+    sentence = (
+        "With the best setting for each target, chosen on validation rows of the source language,"
         f" the mean over targets is {row['mean']:.1f}: {signed(row['delta'])} points"
-        f" ({plain(row['delta_low'])} to {plain(row['delta_high'])}, the choice taken as given)."
-        for row in found
+        f" ({interval}{', ' * bool(interval)}the choice taken as given)"
+    )
+    fair = [
+        one["delta_corrected"] for one in results.best if one.get("delta_corrected") is not None
     ]
+    if fair and len(fair) == len(results.best):
+        mean = sum(fair) / len(fair)
+        sentence += f"; {signed(mean)} where the choice is made without the seed that is scored"
+    return [sentence + "."]
 
 
 def _control_sentences(results: Results) -> list[str]:
@@ -115,140 +176,57 @@ def _control_sentences(results: Results) -> list[str]:
     control = [row for row in results.comparisons() if row["method"] == "shuffled"]
     if not control:
         return []
-    sure = [row for row in control if row["p_holm"] < SIGNIFICANT and row["delta"] > 0]
     worst = max(control, key=lambda row: abs(row["delta"]))
-    size = (
-        f"its largest effect is {signed(worst['delta'])} points on {worst['target']}"
-        f" ({plain(worst['delta_low'])} to {plain(worst['delta_high'])})"
-    )
+    size = f"its largest difference is {signed(worst['delta'])} points on {worst['target']}"
+    interval = span(worst["delta_low"], worst["delta_high"])
+    size += f" ({interval})" if interval else ""
+    if all(row["p_holm"] is None for row in control):
+        return [f"The control with shuffled labels is not tested: {size}."]
+    sure = sum(1 for row in control if told(row) and row["delta"] > 0)
     if sure:
         return [
-            f"The control with shuffled labels helps significantly in {len(sure)} of"
-            f" {len(control)} comparisons: {size}. Part of the gain is not the task's."
+            f"The control with shuffled labels helps in {sure} of {len(control)} comparisons:"
+            f" {size}. Part of the gain is not the task's."
         ]
-    return [f"The control with shuffled labels helps significantly in no comparison: {size}."]
+    return [f"The control with shuffled labels helps in no comparison: {size}."]
+
+
+def _counted_sentences(results: Results) -> list[str]:
+    """In the control world: how far the headline scores are from what follows by counting."""
+    misses = [
+        abs(row["mean"] - row["expected"])
+        for row in results.summary
+        if row["target"] in results.targets
+        and row["language"] == results.headline(row["target"])
+        and row.get("expected") is not None
+    ]
+    if not misses:
+        return []
+    return [
+        f"In this control world the right score can be counted: {_count(len(misses), 'mean')} of"
+        f" settings are off by {sum(misses) / len(misses):.1f} points on average, {max(misses):.1f}"
+        " at most."
+    ]
 
 
 def _setting(row: Row) -> str:
+    if row["method"] == "none":  # the base model, fine-tuned otherwise than `none`
+        return f"fine-tuning with {row['variant']}"
     return f"{row['size']:,} rows of {series_text(series_of(row))}"
+
+
+def _what(rows: Sequence[Row]) -> str:
+    """What the settings do to the base model before or in its fine-tuning."""
+    bare = {row["method"] == "none" for row in rows}
+    if bare == {True}:
+        return "Another fine-tuning"
+    return "Intermediate training" if bare == {False} else "Another training"
+
+
+def _list(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}" + ("" if number == 1 else "s")
-
-
-def notes(results: Results) -> list[tuple[str, str]]:
-    """(name, text) of each note."""
-    params = results.params
-    intervals = INTERVALS.format(confidence=results.confidence)
-    return [
-        ("Data", _data(params.report.source)),
-        *_left_out(results),
-        ("Protocol", _protocols(results)),
-        ("Budget", _budgets(results)),
-        *_mixing(results),
-        ("Selection", _selection(results)),
-        ("Zero-shot", AWAY),
-        ("Seeds", _seeds(results)),
-        ("Intervals", intervals),
-        ("Tests", TESTS),
-    ]
-
-
-def _data(source: str) -> str:
-    if source == "world":
-        return (
-            "Control world: made-up languages whose nouns have hidden classes, generated by this"
-            " repository. No number here is about a real language; the right scores are counted"
-            " from the rows that each run was taught, and show that the machinery finds them."
-        )
-    where = "the Hugging Face hub" if source == "hub" else f"a local mirror ({source})"
-    return f"Real data sets at pinned revisions, from {where}; manifests and hashes are tracked."
-
-
-def _left_out(results: Results) -> list[tuple[str, str]]:
-    """What the study names and could not run."""
-    found = results.params.left_out
-    if not found:
-        return []
-    return [("Left out", " ".join(f"{name}: {why}." for name, why in found.items()))]
-
-
-def _mixing(results: Results) -> list[tuple[str, str]]:
-    """How the tasks of a mix share the updates, and which part is masked language modelling."""
-    texts = []
-    for spec in results.params.intermediate.values():
-        if spec.mixing is None or len(spec.parts) < 2:
-            continue
-        shares = [(part, part.share) for part in spec.parts]
-        text = f"{spec.task}: {_join((part.task for part, share in shares if share is None), ', ')}"
-        cap, temperature = spec.mixing.cap, spec.mixing.temperature
-        if sum(share is None for _, share in shares) > 1:
-            limit = f"the smaller of rows and {cap:,}" if cap else "rows"
-            power = f", to the power 1/{temperature:g}" if temperature != 1 else ""
-            text += f", updates in proportion to {limit}{power}"
-        for part, share in shares:
-            text += "" if share is None else f", {100 * share:g}% of the updates {part.kind}"
-        texts.append(text)
-    return [("Mixing", _join(texts, "; ") + ".")] if texts else []
-
-
-def _protocols(results: Results) -> str:
-    return (
-        "; ".join(
-            f"{name}: {spec.protocol}, {spec.metric} on the {spec.split} split"
-            + "".join(f", trained on {one.task} before" for one in spec.before)
-            + ("" if spec.train_rows else ", scored without fine-tuning")
-            for name, spec in results.params.targets.items()
-        )
-        + "."
-    )
-
-
-def _budgets(results: Results) -> str:
-    params = results.params
-    middle = _join((_budget(one.training) for one in params.intermediate.values()), " or ")
-    trainings = [one.training for one in params.targets.values()]
-    final = _join((_budget(training) for training in trainings if training is not None), " or ")
-    return f"Intermediate training: {middle or 'none'}. Fine-tuning on a target: {final or 'none'}."
-
-
-def _budget(training: Training) -> str:
-    """`3 epochs, batch 64`: epochs let larger data have more updates, steps do not."""
-    amount = f"{training.epochs:g} epochs" if training.epochs else f"{training.steps} steps"
-    rates = " or ".join(f"{rate:g}" for rate in training.sweep or [training.learning_rate])
-    text = f"{amount}, batch {training.batch}, learning rate {rates}"
-    if training.layers == "attention":
-        text += ", the head attends to all layers"
-    if training.adapter:
-        text += f", low-rank adapters (rank {training.adapter.rank})"
-    return text
-
-
-def _join(texts: Iterable[str], between: str) -> str:
-    """Each text once."""
-    return between.join(dict.fromkeys(texts))
-
-
-def _selection(results: Results) -> str:
-    trainings = [spec.training for spec in results.params.intermediate.values()]
-    trainings += [s.training for s in results.params.targets.values() if s.training is not None]
-    ways = {training.select for training in trainings}
-    words = {
-        "last": "the weights after the last update",
-        "best": "the best of regular evaluations, on validation rows of the source language only",
-    }
-    if not ways:
-        return "None."
-    text = "Taken: " + " or ".join(words[way] for way in sorted(ways)) + "."
-    if any(training.sweep for training in trainings):
-        text += " Learning rates are tried, and the same validation rows choose."
-    return text
-
-
-def _seeds(results: Results) -> str:
-    counts = sorted({row["seeds"] for row in results.summary})
-    text = f"{' or '.join(str(count) for count in counts)} per setting."
-    if counts and counts[0] == 1:
-        text += " With one seed an interval is over examples alone and says nothing about training."
-    return text

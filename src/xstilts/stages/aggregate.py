@@ -12,6 +12,7 @@ published protocols (benchmarks/aggregates.py); best.parquet, the setting chosen
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,7 @@ from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, 
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import BEST, Run, ScoreRow
 from xstilts.results.summary import TargetResult
-from xstilts.sources.world.distance import distance as world_distance
-from xstilts.tasks import distances
+from xstilts.sources.distance import distance
 from xstilts.tasks.languages import LANGUAGES
 
 ARTIFACTS = (
@@ -43,7 +43,6 @@ ARTIFACTS = (
     "best.parquet",
 )
 
-DISTANCE: distances.Kind = "syntactic"
 _text, _number, _whole = pa.string(), pa.float64(), pa.int64()
 SUMMARY_SCHEMA = pa.schema(
     [(name, _text) for name in ("study", "target", "language", "metric")]
@@ -155,16 +154,10 @@ def facts(params: Params) -> questions.Facts:
     counted = [target.expected for target in params.targets.values() if target.expected]
     parallel = all(world.parallel for world in counted)
 
-    def distance(source: str, language: str) -> float | None:
-        made_up = world_distance(source, language, parallel)
-        if made_up is not None or not {source, language} <= LANGUAGES.keys():
-            return made_up
-        return distances.distance(source, language, DISTANCE)
-
     return questions.Facts(
         {name: language.family for name, language in LANGUAGES.items()},
         {name: language.script for name, language in LANGUAGES.items()},
-        distance,
+        partial(distance, parallel=parallel),
         {task.name: task.kind for task in loaded},
         frozenset(task.name for task in loaded if task.origin == "machine"),
     )

@@ -1,10 +1,9 @@
 """Stage `report`: the page, figures, tables and plot data of a study, and the verdict on claims.
 
 Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves and the
-weights of layers in the record of each run, the leak check in `statistics/<study>/overlap.json`
-where there is one, `claims.yaml`, and for studies that follow a published protocol
-`references.yaml`. Writes `report/<study>/` and the metrics file beside it, whose bytes depend on
-these and params alone.
+weights of layers in the record of each run, what `statistics/<study>/` says of rows and leaks,
+`claims.yaml`, and for studies that follow a published protocol `references.yaml`. Writes
+`report/<study>/` and the metrics file beside it, whose bytes depend on these and params alone.
 """
 
 from __future__ import annotations
@@ -25,15 +24,14 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         UserError: a file of the aggregate is missing or broken; an entry of claims.yaml is wrong.
     """
     # matplotlib takes a second to import: only now.
-    from xstilts.report import main_table, page, plots, style, table, tables
+    from xstilts.report import figure_panels, main_table, page, plots, table, tables
 
     results = reading.load(params, paths.aggregated(params.study))
     with output_folder(paths.report(params.study)) as out:
         drawn = page.build(results)
         with observe.progress("figures", len(drawn)) as advance:
-            saved = []
             for figure in drawn:
-                saved.append((figure, style.save(figure, out / "figures")))
+                figure_panels.save(figure, out / "figures")
                 advance(1)
         built = tables.build(results)
         for one in built.values():
@@ -42,7 +40,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         page.save(results, out / "plots")
         plots.save(results, out / "plots")
         write_json(out / paths.answers(params.study).name, answers.content(results.answers))
-        write_bytes(out / "index.html", page.render(results, saved, built).encode())
+        write_bytes(out / "index.html", page.render(results, drawn, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
         inputs = [*results.files, *plots.record_files(results)]
         made = record.make(params, "report", key, params.report, inputs, {}, None, tuple(written))
