@@ -31,11 +31,11 @@ def _table(results: Results, target: str) -> Table:
         [_head(group), *(_entry(found[group["group"], name], reach) for name in columns)]
         for group in groups
     ]
-    source = results.params.targets[target].source_language
+    spec = results.params.targets[target]
+    tuned = f"fine-tuned in {spec.source_language}" if spec.training else "not fine-tuned"
     caption = (
         f"Score, mean over seeds; colour: points over “none” in the same language. {target} is"
-        f" fine-tuned in {source}. Languages: {SAID}."
-        " †: a run predicts one class only."
+        f" {tuned}. Languages: {SAID}. †: a run predicts one class only."
     )
     records = [row for row in found.values() if row is not None]
     labels = [group["task"] for group in groups]
