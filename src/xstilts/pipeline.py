@@ -19,6 +19,7 @@ from typing import Any
 
 from xstilts.core import design, flow, paths
 from xstilts.core import machine as machines
+from xstilts.core.energy import Meter
 from xstilts.core.errors import UserError, disk
 from xstilts.core.machine import Machine
 from xstilts.core.params import Params
@@ -56,7 +57,7 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
     """Run a stage in this process, and record how."""
     first, folder = rank() == 0, paths.output(loaded, word, key)
     stage = importlib.import_module(f"xstilts.stages.{word}")
-    began, clock = time.time(), time.monotonic()
+    began, clock, meter = time.time(), time.monotonic(), Meter()
     with (
         tracking.track(word, key, loaded.study, spec, enabled=first) as tracker,
         disk(folder),
@@ -68,7 +69,8 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
             seconds = time.monotonic() - clock
             hardware = machine.model_dump()
             ran = code.identity(word, code.variant_of(word, spec))
-            provenance.write(loaded.study, word, key, began, seconds, *ids, hardware, ran)
+            made = (loaded.study, word, key, began, seconds, *ids, hardware, ran)
+            provenance.write(*made, meter.joules())
             runs_page.write(loaded.study)
     if first and word == "report":
         tracking.tell_claims(loaded.study)  # tags finished runs, of which this is one only now

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -36,6 +37,7 @@ def write(
     mlflow_experiment_id: str | None,
     machine: dict[str, Any],
     code: str,
+    joules: Mapping[str, float] | None = None,
 ) -> Path:
     """Write the provenance of one finished stage.
 
@@ -46,6 +48,7 @@ def write(
             None when untracked.
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
         code: sha256 of what the stage runs (code.identity).
+        joules: energy of the whole machine meanwhile, of its `cpu` and `gpu`, as far as it tells.
 
     Returns:
         The file, relative to the project root.
@@ -59,6 +62,7 @@ def write(
         "key": key,
         "started": started.astimezone(UTC).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 3),
+        "joules": dict(joules or {}),
         "mlflow_run_id": mlflow_run_id,
         "mlflow_experiment_id": mlflow_experiment_id,
         "git": git_state(),

@@ -74,26 +74,33 @@ def _read(folder: Path) -> dict[str, Mapping[str, Any]]:
 
 
 def _cost(stages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
-    """What the stages took, and on what; energy is told by none of them."""
-    rows, whole, work = [], 0.0, 0.0
+    """What the stages took, and on what; energy as far as the machines told it."""
+    rows, whole, work, told = [], 0.0, 0.0, 0.0
     for word, found in stages.items():
         took = [_number(content.get("seconds")) for content in found.values()]
         processes = [
             _number(_part(content, "machine").get("processes"), 1) for content in found.values()
         ]
         busy = sum(one * count for one, count in zip(took, processes, strict=True))
-        whole, work = whole + sum(took), work + busy
+        joules = sum(
+            _number(value)
+            for content in found.values()
+            for value in _part(content, "joules").values()
+        )
+        whole, work, told = whole + sum(took), work + busy, told + joules
         places = sorted({_hardware(_part(content, "hardware")) for content in found.values()})
-        rows.append(_cost_row(word, len(found), sum(took), busy, "; ".join(filter(None, places))))
+        place = "; ".join(filter(None, places))
+        rows.append(_cost_row(word, len(found), sum(took), busy, joules, place))
     runs = sum(map(len, stages.values()))
-    rows.append(_cost_row("together", runs, whole, work, ""))
-    names = ("stage", "runs", "time", "processes × time", "on")
+    rows.append(_cost_row("together", runs, whole, work, told, ""))
+    names = ("stage", "runs", "time", "processes × time", "energy", "on")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return _table("Cost", head, "\n".join(rows))
 
 
-def _cost_row(stage: str, runs: int, seconds: float, busy: float, place: str) -> str:
-    cells = (str(runs), _duration(seconds), _duration(busy), place)
+def _cost_row(stage: str, runs: int, seconds: float, busy: float, joules: float, place: str) -> str:
+    energy = f"{joules / 3.6e6:.3g} kWh" if joules else "not told"
+    cells = (str(runs), _duration(seconds), _duration(busy), energy, place)
     return (
         f'<tr><th scope="row">{stage}</th>'
         + "".join(f"<td>{escape(c)}</td>" for c in cells)
