@@ -99,6 +99,7 @@ def params(
     # Only the sections that are read here are filled, so that others may change without harm.
     return Params.model_construct(
         study="fake",
+        pretrain=Pretrain(source="scratch", reads="x"),
         intermediate={
             name: intermediate(spec) for name, spec in transfer.items() if spec["method"] != "none"
         },

@@ -15,7 +15,7 @@ from xstilts.core import paths
 from xstilts.core.files import read_json, write_json
 from xstilts.core.params import Params, Training, Variant
 from xstilts.core.progress import Observe
-from xstilts.report import layers, rates, tables
+from xstilts.report import layers, page, rates, tables
 from xstilts.report.data import Results, load
 from xstilts.results.scores import Group
 from xstilts.stages import aggregate, report
@@ -162,3 +162,19 @@ def test_the_report_has_them_as_files(results: Results, capsys: pytest.CaptureFi
     assert "none &  & layers" in (folder / "main.tex").read_text(encoding="utf-8")
     print_table(results.params, Console(width=120))
     assert "none, layers" in capsys.readouterr().out
+
+
+def test_both_are_drawn_with_their_numbers_in_words(results: Results) -> None:
+    """A panel for each target and series; who cannot see it reads the same numbers."""
+    drawn = {figure.name: figure for figure in page.build(results)}
+    rows = rates.points(results)
+    panels = {panel.title: panel.told for panel in drawn["rates"].panels}
+    assert len(panels) == len({(row["target"], row["series"]) for row in rows})
+    best = next(row for row in rows if row["target"] == "paraphrase" and row["series"] == "none")
+    assert f"source language {best['source']:.1f}" in panels["paraphrase"]
+    (panel,) = drawn["layers"].panels
+    assert "source language: layer 1 20.0%, layer 2 80.0%" in panel.told
+    assert "other languages: layer 1 30.0%, layer 2 70.0%" in panel.told
+    text = page.render(results, list(drawn.values()), tables.build(results))
+    assert "Score by learning rate" in text
+    assert 'href="tables/layers.csv"' in text

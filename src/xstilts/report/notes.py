@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from xstilts.benchmarks import compare
 from xstilts.core.params import Training
 from xstilts.report.data import Results
 
@@ -31,6 +32,7 @@ def notes(results: Results) -> list[tuple[str, str]]:
         ("Data", _data(params.report.source)),
         *_left_out(results),
         ("Protocol", _protocols(results)),
+        *_unlike(results),
         ("Budget", _budgets(results)),
         *_mixing(results),
         ("Selection", _selection(results)),
@@ -58,6 +60,12 @@ def _left_out(results: Results) -> list[tuple[str, str]]:
     if not found:
         return []
     return [("Left out", " ".join(f"{name}: {why}." for name, why in found.items()))]
+
+
+def _unlike(results: Results) -> list[tuple[str, str]]:
+    """What the study does otherwise than the published protocols that its targets name."""
+    found = compare.differences(results.params)
+    return [("Unlike the protocol", " ".join(found))] if found else []
 
 
 def _mixing(results: Results) -> list[tuple[str, str]]:

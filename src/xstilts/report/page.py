@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from xstilts.core import paths
 from xstilts.core.files import write_json
+from xstilts.report import figure_axes
 from xstilts.report.data import SETTING, Results, Row, series_of
 from xstilts.report.figure_gains import language_figure, setting_figure
 from xstilts.report.figure_panels import Figure, page_keys, page_panels
@@ -40,6 +41,7 @@ def build(results: Results) -> list[Figure]:
 
 
 def _figures(results: Results) -> Iterator[Figure]:
+    yield from figure_axes.build(results)
     series = [one for one in results.series() if one[0] not in ("shuffled", "best")]
     if not series:
         return

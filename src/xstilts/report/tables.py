@@ -13,6 +13,7 @@ from xstilts.report import (
     data_tables,
     language_tables,
     layers,
+    protocol_tables,
     published,
     rates,
 )
@@ -43,6 +44,7 @@ def build(results: Results) -> dict[str, Table]:
     tables += [*rates.build(results), *layers.build(results)]
     tables += [*language_tables.build(results), *data_tables.build(results)]
     tables += [*published.build(results), *published.leak_tables(results)]
+    tables += protocol_tables.build(results)
     return {table.name: table for table in tables}
 
 
