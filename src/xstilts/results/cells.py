@@ -102,6 +102,7 @@ def read_cells(
     tables = {name: _read(folders[name] / "predictions.parquet", target.name) for name in names}
     languages = params.targets[target.name].languages
     shared = aligned({language: _part(tables[names[0]], language)[0] for language in languages})
+    runs = [run_of(main[name, target.name, languages[0]]) for name in names]  # one for all
     cells = {}
     for language in languages:
         parts = [_part(tables[name], language) for name in names]
@@ -109,7 +110,7 @@ def read_cells(
         for row, part in zip(scored, parts, strict=True):
             _check_part(row, part, parts[0], names[0])
         cells[language] = measure(
-            [run_of(row) for row in scored],
+            runs,
             np.stack([num for _, num, _ in parts]),
             np.stack([den for _, _, den in parts]),
             [row.collapsed for row in scored],

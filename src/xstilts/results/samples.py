@@ -56,6 +56,11 @@ class Sample:
         return found
 
     @cached_property
+    def _places(self) -> dict[Group, int]:
+        """The place of each setting among them all."""
+        return {group: place for place, group in enumerate(self.settings)}
+
+    @cached_property
     def prior(self) -> Prior | None:
         """What all settings say of one's variance; `best` is one of them and not one more."""
         rows = [rows for group, rows in self.settings.items() if group != BEST]
@@ -104,7 +109,10 @@ class Sample:
         return Part(variance / len(rows), df)
 
     def _weights(self, weights: Weights) -> Floats:
-        return np.array([weights.get(group, 0.0) for group in self.settings])
+        found = np.zeros(len(self.settings))
+        for group, weight in weights.items():
+            found[self._places[group]] = weight
+        return found
 
     def parts(self, weights: Weights) -> list[Part]:
         """What the contrast's variance is made of."""
@@ -235,8 +243,10 @@ def combine(samples: Sequence[Sample], weights: Sequence[float]) -> Sample:
 
     A run's seed is one in all samples: it scatters the run's sum.
     """
-    runs = [run for run in samples[0].runs if all(run in sample.rows for sample in samples)]
-    taken = [sample._taken([sample.rows[run] for run in runs]) for sample in samples]
+    runs, taken = samples[0].runs, list(samples)
+    if any(sample.runs != runs for sample in samples):
+        runs = [run for run in runs if all(run in sample.rows for sample in samples)]
+        taken = [sample._taken([sample.rows[run] for run in runs]) for sample in samples]
     weighted = list(zip(taken, weights, strict=True))
     shared = [weight * sample.pulls for sample, weight in weighted if sample.pulls is not None]
     return Sample(
