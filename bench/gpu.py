@@ -203,12 +203,13 @@ def _nli(scale: Scale) -> Task:
 def _qa(scale: Scale) -> Task:
     """Whole windows, the first 20 pieces of each the question."""
     rng, length, first = np.random.default_rng(1), scale.window, 20
-    offsets = np.array([[i, i + 1] for i in range(length - first - 1)], dtype=np.int32)
+    words = np.arange(length - first - 1)
+    full = np.ones(len(words), dtype=bool)  # every token has its maximum context here
     features = []
     for i in range(scale.rows // 4):
         start = int(rng.integers(first, length - 9))
         answer = {"start": start, "end": start + int(rng.integers(8))}
-        shared = {"row": i, "first": first, "offsets": offsets}
+        shared = {"row": i, "first": first, "words": words, "full": full}
         features.append({"ids": [_ids(rng, scale, length)], **shared, **answer})
     return Task("qa", "span", length, features, XLMRobertaForQuestionAnswering)
 
