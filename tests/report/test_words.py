@@ -36,12 +36,14 @@ def first(*rows: dict[str, Any]) -> str:
 def test_a_gain_is_raised_and_a_loss_is_lowered() -> None:
     """The verb and the numbers come from the row."""
     up = first(row())
-    assert up.startswith("Intermediate training raised zero-shot scores in 1 of 1 setting; most by")
+    assert up.startswith(
+        "Intermediate training raised zero-shot scores in 1 of 1 comparison; most by"
+    )
     assert "by 5.0 points on paraphrase after 1,000 rows of facts (qaa), from 55.0 to 60.0" in up
     lost = first(row(delta=-5.0, delta_low=-6.0, delta_high=-4.0))
-    assert lost.startswith("Intermediate training lowered zero-shot scores in 1 of 1 setting")
+    assert lost.startswith("Intermediate training lowered zero-shot scores in 1 of 1 comparison")
     both = first(row(), row(group="b", delta=-7.0))
-    assert "raised zero-shot scores in 1 of 2 settings and lowered them in 1" in both
+    assert "raised zero-shot scores in 1 of 2 comparisons and lowered them in 1" in both
     assert "its largest effect lowered them by 7.0 points" in both
 
 
@@ -49,7 +51,7 @@ def test_a_large_difference_that_is_not_told_is_no_finding() -> None:
     """A big but uncertain gain must not outrank a small sure one."""
     unsure = row(group="b", task="b", delta=20.0, p_holm=0.4)
     assert "by 5.0 points" in first(row(), unsure)
-    assert first(unsure).startswith("None of 1 setting can be told from no intermediate training")
+    assert first(unsure).startswith("None of 1 comparison with no intermediate training tells")
 
 
 def test_it_is_said_which_languages_an_interval_is_of() -> None:
@@ -105,7 +107,7 @@ def test_no_baseline_is_no_claim() -> None:
 def test_targets_that_gain_lose_and_neither() -> None:
     """Each target stands in one of the sentences."""
     assert support(results(row(), row(target="fact_qa", p_holm=0.5))) == [
-        "Some setting raises paraphrase.",
+        "Some setting raises scores on paraphrase.",
         "No setting can be told from none on fact_qa.",
     ]
 

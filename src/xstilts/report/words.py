@@ -49,11 +49,11 @@ def _gain_sentence(results: Results, rows: Sequence[Row]) -> str:
     if all(row["p_holm"] is None for row in rows):
         way = "higher" if top["delta"] > 0 else "lower"
         return f"{UNTESTED}: scores were most unlike no intermediate training {largest}, {way}."
-    count = _count(len(rows), "setting")
+    count = _count(len(rows), "comparison")  # of a setting with none, on a target
     if not sure:
         way = "up" if top["delta"] > 0 else "down"
         return (
-            f"None of {count} can be told from no intermediate training; the largest difference,"
+            f"None of {count} with no intermediate training tells a difference; the largest,"
             f" {way}, is {largest.removeprefix('by ')}."
         )
     up, down = _up_and_down(sure)
@@ -141,7 +141,7 @@ def _target_sentences(results: Results) -> list[str]:
     gained = {row["target"] for row in tested if told(row) and row["delta"] > 0}
     lost = {row["target"] for row in tested if told(row) and row["delta"] < 0}
     words = (
-        ("Some setting raises", gained), ("Some setting lowers", lost),
+        ("Some setting raises scores on", gained), ("Some setting lowers scores on", lost),
         ("No setting can be told from none on", names - gained - lost),
     )  # fmt: skip
     return [
