@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
 from xstilts.claims import answers, entries
 from xstilts.claims.answers import Answer
+from xstilts.commands.tables import titled
 from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.files import read_json
@@ -72,14 +72,7 @@ def print_claims(
 
 def _table(results: Results, known: Sequence[Answer], old: Mapping[str, str]) -> Table:
     """A row per claim; what is beside the point stands small below it."""
-    table = Table(
-        title=f"\nclaims, answered by the study {results.params.study}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 1, 0),
-    )
+    table = titled(f"\nclaims, answered by the study {results.params.study}", below=1)
     table.add_column("verdict", no_wrap=True)
     table.add_column("claim", ratio=1)
     table.add_column("found", no_wrap=True)
@@ -114,14 +107,7 @@ def _found(one: Answer) -> Group:
 
 def _not_run(answers_: Sequence[Answer], old: Mapping[str, str]) -> Table:
     """What is missing, and the claims that wait for it."""
-    table = Table(
-        title=f"not run: {len(answers_)}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled(f"not run: {len(answers_)}")
     table.add_column("what is missing", ratio=2)
     table.add_column("claims", ratio=3)
     for reason in dict.fromkeys(one.reason for one in answers_):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,7 @@ from rich.text import Text
 from xstilts.benchmarks import protocols
 from xstilts.benchmarks.aggregates import ALL as WHOLE
 from xstilts.benchmarks.aggregates import GROUP
+from xstilts.commands.tables import titled
 from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
@@ -79,14 +79,7 @@ def print_table(params: Params, console: Console | None = None) -> None:
 
 def _table(title: str, columns: Sequence[str]) -> Table:
     """An empty table: setting, rows, then the columns."""
-    table = Table(
-        title=f"\n{title}",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = titled(f"\n{title}")
     table.add_column("intermediate", no_wrap=True)
     table.add_column("rows", justify="right", no_wrap=True)
     for number, name in enumerate(columns):

@@ -22,8 +22,7 @@ def build(results: Results) -> Iterator[Table]:
     """A table for each protocol of which the study has a target."""
     params = results.params
     for name in dict.fromkeys(target.protocol for target in params.targets.values()):
-        tasks = own_tasks(params, name)
-        if tasks:
+        if tasks := own_tasks(params, name):
             yield _table(params, protocols.get(name), tasks)
 
 

@@ -25,7 +25,6 @@ from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.results.samples import Sample
 from xstilts.results.scores import (
-    DECIMALS,
     ZERO_SHOT,
     Group,
     Row,
@@ -34,7 +33,7 @@ from xstilts.results.scores import (
     group_of,
     group_order,
 )
-from xstilts.results.summary import TargetResult
+from xstilts.results.summary import TargetResult, tidy
 
 Validation = Mapping[str, Mapping[Group, Mapping[int, float]]]  # target -> setting -> seed -> value
 
@@ -195,9 +194,9 @@ def table_rows(
         | {
             "study": study,
             "group": choice.group.label,
-            "value": _tidy(choice.value),
+            "value": tidy(choice.value),
             "second": choice.second.label if choice.second else "",
-            "second_value": _tidy(choice.second_value),
+            "second_value": tidy(choice.second_value),
         }
         | _gains(choice, samples.get(choice.target), validation)
         for choice in choices
@@ -206,16 +205,12 @@ def table_rows(
 
 def _gains(choice: Choice, sample: Sample | None, validation: Validation) -> Row:
     """What the choice gains in the zero-shot mean: as it looks, and corrected."""
-    none = next((group for group in sample.settings if group.baseline), None) if sample else None
+    none = sample.baseline if sample else None
     if sample is None or none is None:
         return {"delta": None, "delta_corrected": None}
     score = corrected(choice.target, sample, validation)
     baseline = sample.value({none: 1.0})
     return {
-        "delta": _tidy(sample.value({choice.group: 1.0}) - baseline),
-        "delta_corrected": None if score is None else _tidy(score - baseline),
+        "delta": tidy(sample.value({choice.group: 1.0}) - baseline),
+        "delta_corrected": None if score is None else tidy(score - baseline),
     }
-
-
-def _tidy(value: float | None) -> float | None:
-    return None if value is None else round(value, DECIMALS)

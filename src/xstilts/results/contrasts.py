@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from xstilts.results.inference import Estimate, Part, Spread
 from xstilts.results.samples import CONFIDENCE
-from xstilts.results.scores import DECIMALS, ZERO_SHOT, Row, group_order
-from xstilts.results.summary import TargetResult
+from xstilts.results.scores import ZERO_SHOT, Row, group_order
+from xstilts.results.summary import TargetResult, tidy
 
 _COLUMNS = (
     ("study", pa.string(), "study file without its suffix"),
@@ -52,10 +52,10 @@ def table_rows(study: str, results: Sequence[TargetResult]) -> list[Row]:
                     "study": study,
                     "target": result.target.name,
                     "group": group.label,
-                    "mean": _tidy(sample.value({group: 1.0})),
-                    "seeds_variance": None if seeds is None else _tidy(seeds.variance),
-                    "seeds_df": None if seeds is None else _tidy(seeds.df),
-                    "examples": [_tidy(one) for one in examples[place, : place + 1]],
+                    "mean": tidy(sample.value({group: 1.0})),
+                    "seeds_variance": None if seeds is None else tidy(seeds.variance),
+                    "seeds_df": None if seeds is None else tidy(seeds.df),
+                    "examples": [tidy(one) for one in examples[place, : place + 1]],
                     "n": sample.n,
                     "fewest": sample.fewest,
                 }
@@ -98,8 +98,3 @@ class Contrasts:
             w[self.places[group]] += weight
         value = float(w @ np.array(self.means))
         return self.spread.estimate(value, w, [self.spread.parts(w)], confidence)
-
-
-def _tidy(value: float) -> float:
-    """Round away the noise of summation order, so that equal work gives equal bytes."""
-    return round(float(value), DECIMALS) + 0.0

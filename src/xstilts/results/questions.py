@@ -27,8 +27,8 @@ import numpy as np
 from xstilts.results import inference
 from xstilts.results.inference import SIGNIFICANT, Estimate, Part
 from xstilts.results.samples import CONFIDENCE, Sample, average, combine
-from xstilts.results.scores import ALL, BEST, DECIMALS, ZERO_SHOT, Group, Row, group_order
-from xstilts.results.summary import TargetResult, series, slope
+from xstilts.results.scores import ALL, BEST, ZERO_SHOT, Group, Row, group_order
+from xstilts.results.summary import TargetResult, series, slope, tidy, tidy_p
 
 SERIES = ("method", "task", "source_language", "variant")
 Distance = Callable[[str, str], float | None]
@@ -66,13 +66,13 @@ class Answer:
             "target": self.target,
             "subject": self.subject,
             "other": self.other,
-            "value": _tidy(self.value),
-            "low": _tidy(self.found.low if self.found else None),
-            "high": _tidy(self.found.high if self.found else None),
-            "like_low": _tidy(self.like.low if self.like else None),
-            "like_high": _tidy(self.like.high if self.like else None),
+            "value": tidy(self.value),
+            "low": tidy(self.found.low if self.found else None),
+            "high": tidy(self.found.high if self.found else None),
+            "like_low": tidy(self.like.low if self.like else None),
+            "like_high": tidy(self.like.high if self.like else None),
             "count": self.count,
-            "p": None if not self.found or self.found.p is None else float(f"{self.found.p:.6g}"),
+            "p": tidy_p(self.found.p if self.found else None),
             "p_holm": None,
         }
 
@@ -104,7 +104,7 @@ def rows(
         asked = [row for row in table if row["question"] == question and row["p"] is not None]
         corrected = inference.holm([row["p"] for row in asked])
         for row, p in zip(asked, corrected, strict=True):
-            row["p_holm"] = float(f"{p:.6g}")
+            row["p_holm"] = tidy_p(p)
     return table
 
 
@@ -208,7 +208,7 @@ def sides(
 def by_language(result: TargetResult, facts: Facts, confidence: float) -> Iterator[Answer]:
     """Gains by family, script and distance of the languages that a target was not trained in."""
     sample = result.cells[ZERO_SHOT]
-    baseline = _baseline(sample)
+    baseline = sample.baseline
     if baseline is None or result.target.name == ALL:
         return
     languages = {name: one for name, _, one in sample.languages}
@@ -264,11 +264,7 @@ def _by_distance(
     gains = np.array([languages[name].value(gain) for name in far])
     off = gains - gains.mean() - found.value * x
     scatter = Part(float(off @ off) / (len(far) - 2) / float(x @ x), len(far) - 2.0)
-    half = max(inference.half_width([scatter], confidence), found.high - found.value)
-    p = found.p
-    if p is not None:
-        p = max(p, inference.p_value(found.value, [scatter], sample.n))
-    like = Estimate(found.value, found.value - half, found.value + half, p)
+    like = sample.estimate(gain, [sample.parts(gain), [scatter]], confidence)
     return found, like, len(far)
 
 
@@ -279,7 +275,7 @@ def transfer_gaps(result: TargetResult, confidence: float) -> Iterator[Answer]:
         return
     whole = result.cells[ZERO_SHOT]
     sample = combine([source, whole], [1.0, -1.0])
-    baseline = _baseline(sample)
+    baseline = sample.baseline
     for group in sorted(sample.settings, key=group_order):
         if group == BEST:
             continue
@@ -305,7 +301,7 @@ def normalised(results: Sequence[TargetResult], confidence: float) -> Iterator[A
         share = 1.0 / len(scaled)
         scaled[ALL] = combine(list(scaled.values()), [share] * len(scaled))
     for name, sample in scaled.items():
-        baseline = _baseline(sample)
+        baseline = sample.baseline
         if baseline is None:
             return
         for group in _settings(sample):
@@ -333,9 +329,9 @@ def without_collapsed(result: TargetResult, confidence: float) -> Iterator[Answe
     if not fallen:
         return
     kept = sample.without(fallen)
-    baseline = _baseline(kept)
+    baseline = kept.baseline
     for group in _settings(sample):
-        left_out = sum(run[0] in (group, _baseline(sample)) for run in fallen)
+        left_out = sum(run[0] in (group, sample.baseline) for run in fallen)
         if not left_out:
             continue
         found = None
@@ -346,15 +342,7 @@ def without_collapsed(result: TargetResult, confidence: float) -> Iterator[Answe
         yield Answer(*about, value, found, count=left_out)
 
 
-def _baseline(sample: Sample) -> Group | None:
-    return next((group for group in sample.settings if group.baseline), None)
-
-
 def _settings(sample: Sample) -> list[Group]:
     """Settings that are compared with `none`, in the order of the summary."""
     ordered = sorted(sample.settings, key=group_order)
     return [group for group in ordered if not group.baseline and group != BEST]
-
-
-def _tidy(value: float | None) -> float | None:
-    return None if value is None else round(float(value), DECIMALS) + 0.0

@@ -56,6 +56,11 @@ class Sample:
         return found
 
     @cached_property
+    def baseline(self) -> Group | None:
+        """The setting that gains are counted from; None where the study has none."""
+        return next((group for group in self.settings if group.baseline), None)
+
+    @cached_property
     def _places(self) -> dict[Group, int]:
         """The place of each setting among them all."""
         return {group: place for place, group in enumerate(self.settings)}
@@ -118,13 +123,18 @@ class Sample:
         """What the contrast's variance is made of."""
         return self.spread.parts(self._weights(weights))
 
+    def estimate(
+        self, weights: Weights, ways: Sequence[Sequence[Part]], confidence: float
+    ) -> Estimate:
+        """The contrast by the most cautious of several views of what its variance is made of."""
+        return self.spread.estimate(self.value(weights), self._weights(weights), ways, confidence)
+
     def contrast(self, weights: Weights, confidence: float = CONFIDENCE) -> Estimate:
         """The contrast with its interval and test: these languages, other seeds and examples.
 
         There is no test where no setting has two seeds.
         """
-        ways = [self.parts(weights)]
-        return self.spread.estimate(self.value(weights), self._weights(weights), ways, confidence)
+        return self.estimate(weights, [self.parts(weights)], confidence)
 
     def contrast_languages(
         self, weights: Weights, confidence: float = CONFIDENCE
@@ -147,7 +157,7 @@ class Sample:
         freedom = len(parts) - 1.0
         scatter = len(parts) / freedom * float(np.square(off).sum())
         drawn = [Part(common, whole.df), Part(scatter, freedom)]
-        return self.spread.estimate(value, self._weights(weights), [fixed, drawn], confidence)
+        return self.estimate(weights, [fixed, drawn], confidence)
 
     @cached_property
     def _by_language(self) -> list[tuple[float, Sample]]:

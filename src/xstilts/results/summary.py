@@ -102,24 +102,24 @@ def _summary_row(
         "chance": target.chance,
         "group": group.label,
         **asdict(group),
-        "mean": _tidy(mean.value),
-        "low": _tidy(max(0.0, mean.low)),
-        "high": _tidy(min(100.0, mean.high)),
-        "expected": _tidy(sum(expected) / len(runs)) if len(expected) == len(runs) else None,
+        "mean": tidy(mean.value),
+        "low": tidy(max(0.0, mean.low)),
+        "high": tidy(min(100.0, mean.high)),
+        "expected": tidy(sum(expected) / len(runs)) if len(expected) == len(runs) else None,
         "seeds": len(runs),
         "n": sample.n,
         "collapsed": sum(sample.collapsed[run] for run in runs),
     }
     row |= dict.fromkeys(("delta", "delta_low", "delta_high", "like_low", "like_high", "p"))
-    baseline = next((other for other in sample.settings if other.baseline), None)
+    baseline = sample.baseline
     if baseline is not None and group != baseline:
         gain = {group: 1.0, baseline: -1.0}
         found = sample.contrast(gain, confidence)
-        row |= {"delta": _tidy(found.value), **_bounds("delta", found)}
+        row |= {"delta": tidy(found.value), **_bounds("delta", found)}
         if language == ZERO_SHOT:
             row |= _bounds("like", sample.contrast_languages(gain, confidence))
         # That `best` was chosen among many is in neither: no test of it would be honest.
-        row["p"] = None if group == BEST else _tidy_p(found.p)
+        row["p"] = None if group == BEST else tidy_p(found.p)
     return row | {"p_holm": None}
 
 
@@ -175,18 +175,18 @@ def _slope_row(
         "language": language,
         **asdict(members[0]),
         "sizes": [group.size for group in members],
-        "slope": _tidy(found.value),
-        "low": _tidy(found.low),
-        "high": _tidy(found.high),
+        "slope": tidy(found.value),
+        "low": tidy(found.low),
+        "high": tidy(found.high),
         **_bounds("like", like),
         "seeds": min(len(sample.settings[group]) for group in members),
-        "p": _tidy_p(found.p),
+        "p": tidy_p(found.p),
         "p_holm": None,
     }
 
 
 def _bounds(name: str, found: Estimate | None) -> Row:
-    low, high = (None, None) if found is None else (_tidy(found.low), _tidy(found.high))
+    low, high = (None, None) if found is None else (tidy(found.low), tidy(found.high))
     return {f"{name}_low": low, f"{name}_high": high}
 
 
@@ -207,10 +207,11 @@ def correct(rows: Sequence[Row]) -> None:
             row["p_holm"] = float(f"{adjusted:.6g}")
 
 
-def _tidy(value: float | None) -> float | None:
+def tidy(value: float | None) -> float | None:
     """Round away the noise of summation order, so that equal work gives equal bytes."""
     return None if value is None else round(float(value), DECIMALS) + 0.0
 
 
-def _tidy_p(value: float | None) -> float | None:
+def tidy_p(value: float | None) -> float | None:
+    """A p with six digits, for the same reason."""
     return None if value is None else float(f"{value:.6g}")
