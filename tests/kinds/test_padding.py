@@ -77,9 +77,9 @@ def test_the_loss_of_a_batch_is_the_sum_of_the_losses_of_its_rows(
     assert len(lengths) > 1, "without padding there is nothing to test"
 
     def loss(some: list[Any]) -> float:
-        tensors = batches.collate(some, tokenizer.pad_token_id, torch.device("cpu"))
+        packed = batches.collate(some, kind, tokenizer.pad_token_id, torch.device("cpu"))
         with torch.inference_mode():
-            return float(kind.loss(model(**tensors), some))
+            return float(kind.loss(model(packed), some))
 
     together, apart = loss(features), [loss([feature]) for feature in features]
     assert together == pytest.approx(sum(apart), rel=1e-4)

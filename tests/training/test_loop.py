@@ -35,8 +35,8 @@ def test_the_update_is_that_of_plain_torch(tmp_path: Path) -> None:
     for step in range(steps):
         order = batches.batch_indices(jobs.ROWS, 8, 1, step)
         batch = [head.features[i] for i in order]
-        tensors = batches.collate(batch, 1, torch.device("cpu"))
-        loss = head.kind.loss(model(**tensors), batch) / 8
+        packed = batches.collate(batch, head.kind, 1, torch.device("cpu"))
+        loss = head.kind.loss(model(packed), batch) / 8
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -49,7 +49,7 @@ def install(threads: int) -> None:
         return
     _library.append(torch.library.Library("aten", "IMPL"))
     plain: dict[str, Kernel] = {"mm": _mm, "bmm": _bmm, "sqrt": _sqrt}
-    added = {"addmm": _addmm, "baddbmm": _plus(_bmm), "addmv": _plus(_mv)}
+    added: dict[str, Kernel] = {"addmm": _addmm, "baddbmm": _plus(_bmm), "addmv": _plus(_mv)}
     only: dict[str, Kernel] = {
         **{"dot": _dot, "vdot": _dot, "pow.Tensor_Scalar": _power, "bernoulli_.float": _bernoulli},
         **{"gelu": _gelu, "gelu_backward": _gelu_backward, "_fused_adamw_": _adamw},

@@ -34,6 +34,10 @@ class Machine(Strict):
         """The ZeRO stage that holds."""
         return int(self.processes > 1) if self.zero is None else self.zero
 
+    def tokens(self, max_length: int, device: str) -> int:
+        """Tokens per forward pass of predictions, of texts of at most so many tokens."""
+        return self.micro_batch * max_length if self.micro_batch else MICRO_TOKENS[device]
+
     def examples(self, max_length: int, device: str) -> int:
         """Examples per forward pass on `cpu` or `cuda`, of texts of at most so many tokens."""
         return self.micro_batch or max(1, MICRO_TOKENS[device] // max_length)

@@ -275,7 +275,6 @@ class Target(Strict):
     pooling: Literal["mean", "cls"] = "mean"  # retrieval
     similarity: Literal["cosine", "margin"] = "cosine"  # retrieval of translations
     candidates: list[str] = Field(default_factory=list)  # ranking: languages of the pool
-    batch: int = 64  # examples per forward pass when scoring
     max_length: int = 128
     expected: Expected | None = None
     keep: bool = Field(False, exclude_if=lambda keep: not keep)  # the fine-tuned model, as a result

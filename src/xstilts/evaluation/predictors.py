@@ -29,7 +29,7 @@ from xstilts.model.checkpoint import load_encoder
 from xstilts.model.heads import WithHeads
 from xstilts.results.scores import DECIMALS
 from xstilts.training import predict
-from xstilts.training.batches import collate
+from xstilts.training.batches import collate, cut, longest
 from xstilts.training.engine import Setup
 from xstilts.training.predict import Decoder
 
@@ -73,7 +73,7 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
         target.labels,
         setup.tokenizer,
         lengths,
-        target.batch,
+        setup.machine.tokens(lengths[0], setup.workers.device.type),
         setup.workers,
         precision=target.training.precision,
     )
@@ -89,7 +89,7 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
 def layer_weights(decoder: Decoder, rows: list[Row]) -> list[float]:
     """What each layer counts for, lowest first, 1 in all; none where the head reads the last.
 
-    Mean over the sequences of the first rows: every worker looks at the same ones.
+    Mean over what the head reads in the first rows: every worker looks at the same ones.
     """
     model = decoder.model
     if not (isinstance(model, WithHeads) and str(decoder.part) in model.fusions):
@@ -97,9 +97,9 @@ def layer_weights(decoder: Decoder, rows: list[Row]) -> list[float]:
     features = decoder.kind.encode(rows[:WEIGHED], decoder.tokenizer, *decoder.lengths)
     pad, device, found = decoder.tokenizer.pad_token_id, decoder.workers.device, []
     with torch.inference_mode():
-        for start in range(0, len(features), decoder.batch):
-            batch = collate(features[start : start + decoder.batch], pad, device)
-            found.append(model.layer_weights(**batch, part=decoder.part))
+        for some in cut(sorted(features, key=longest), decoder.tokens):
+            batch = collate(some, decoder.kind, pad, device)
+            found.append(model.layer_weights(batch, part=decoder.part))
     mean: list[float] = torch.cat(found).double().mean(0).tolist()
     return [round(value, DECIMALS) for value in mean]
 
@@ -110,7 +110,8 @@ def _embedder(
     """Texts -> embeddings [texts, hidden] by the encoder as it is."""
     encoder = load_encoder(checkpoint).to(setup.workers.device)
     pooled = Pooled(encoder, target.layer, target.pooling)
-    size, workers = (target.max_length, target.batch), setup.workers
+    tokens = setup.machine.tokens(target.max_length, setup.workers.device.type)
+    size, workers = (target.max_length, tokens), setup.workers
     return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, workers)
 
 
@@ -203,9 +204,8 @@ def _encode(
     """Unit vectors of a dual encoder: [texts, hidden]."""
     assert target.training is not None
     pad, precision = setup.tokenizer.pad_token_id, target.training.precision
-    found = predict.predict(
-        net, ranking, features, pad, target.batch, setup.workers, precision=precision
-    )
+    tokens = setup.machine.tokens(target.training.max_length, setup.workers.device.type)
+    found = predict.predict(net, ranking, features, pad, tokens, setup.workers, precision=precision)
     return np.stack(found)
 
 

@@ -93,6 +93,12 @@ def _chosen(
     return np.concatenate(free)[taken], rows[taken]
 
 
+def read(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The masked tokens."""
+    pairs = zip(starts, features, strict=True)
+    return np.concatenate([start + feature["masked"] for start, feature in pairs])
+
+
 def weight(feature: Feature) -> int:
     """One loss term a masked token."""
     return len(feature["masked"])

@@ -72,7 +72,7 @@ def _encoded(texts: list[str], tokenizer: Any, length: int) -> list[Feature]:
 
 
 class EncodingHead(nn.Module):
-    """<s> through dense and tanh, as a vector of length sqrt(scale) -> [b, hidden], float32.
+    """<s> through dense and tanh, as a vector of length sqrt(scale), float32.
 
     So the product of two outputs is scale times the cosine, and the scale is learnt.
     """
@@ -83,8 +83,8 @@ class EncodingHead(nn.Module):
         self.scale = nn.Parameter(torch.full((1,), SCALE))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[b, l, hidden] -> [b, hidden]."""
-        pooled = torch.tanh(self.dense(hidden[:, 0]))
+        """[sequences, hidden] -> the same."""
+        pooled = torch.tanh(self.dense(hidden))
         return normalize(pooled.float(), dim=-1) * self.scale.float().sqrt()
 
 

@@ -22,6 +22,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 
 from xstilts.kinds.answers import answer_text
 from xstilts.kinds.base import Feature, Row
@@ -157,26 +158,27 @@ def weight(feature: Feature) -> int:
     return 1
 
 
+def read(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All tokens of each window."""
+    pairs = zip(starts, features, strict=True)
+    return np.concatenate([start + np.arange(len(feature["ids"][0])) for start, feature in pairs])
+
+
 def loss(output: Tensor, features: list[Feature]) -> Tensor:
-    """Summed mean of the start's and the end's cross-entropy; output [b, l, 2], pads excluded."""
-    output = _without_pads(output, features)
+    """Summed mean of the start's and the end's cross-entropy; output [tokens of all windows, 2]."""
+    lengths = [len(feature["ids"][0]) for feature in features]
+    scores = pad_sequence(output.float().split(lengths), batch_first=True, padding_value=-1e9)
     starts = tensor([feature["start"] for feature in features], device=output.device)
     ends = tensor([feature["end"] for feature in features], device=output.device)
-    start_loss = cross_entropy(output[..., 0], starts, reduction="sum")
-    return (start_loss + cross_entropy(output[..., 1], ends, reduction="sum")) / 2
-
-
-def _without_pads(output: Tensor, features: list[Feature]) -> Tensor:
-    """Scores with pad positions at minus infinity, so that padding never changes a loss."""
-    lengths = tensor([len(feature["ids"][0]) for feature in features], device=output.device)
-    places = tensor(range(output.shape[1]), device=output.device)
-    return output.float().masked_fill((places >= lengths[:, None])[..., None], -1e9)
+    start_loss = cross_entropy(scores[..., 0], starts, reduction="sum")
+    return (start_loss + cross_entropy(scores[..., 1], ends, reduction="sum")) / 2
 
 
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """(null score, best score, first token, last token) of each window."""
-    scores = output.double().cpu().numpy()
-    return [_best(scores[i], feature) for i, feature in enumerate(features)]
+    ends = np.cumsum([len(feature["ids"][0]) for feature in features])[:-1]
+    scores = np.split(output.double().cpu().numpy(), ends)
+    return [_best(one, feature) for one, feature in zip(scores, features, strict=True)]
 
 
 def _best(scores: NDArray[np.float64], feature: Feature) -> tuple[float, float, int, int]:

@@ -40,7 +40,8 @@ class Family:
     """What differs from architecture to architecture.
 
     Attributes:
-        attention: the implementation that is deterministic on the CPU and on CUDA.
+        attention: the implementation that is deterministic on the CPU and on CUDA; packed.py puts
+            its own in place of "sdpa" where an encoder is trained or read.
         dropout: fields of the configuration.
         language: the modules of its language-modelling head, in their order.
         pooler: whether its encoder comes with a pooler unless asked not to.

@@ -223,7 +223,6 @@ class StudyTarget(Strict):
     layer: int | None = None
     pooling: Literal["mean", "cls"] | None = None
     similarity: Literal["cosine", "margin"] | None = None
-    batch: int = 64
     max_length: int | None = Field(None, gt=3)  # retrieval; None: 128, or what the model takes
 
 

@@ -213,7 +213,8 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
             table = table.slice(0, training.evaluate_rows * part.validation_sets)
         rows = [{**row, "training_language": part.language} for row in table.to_pylist()]
         lengths = (part.max_length, part.stride)
-        size, how = (training.batch, alone), (number, training.precision)
+        tokens = setup.machine.tokens(part.max_length, setup.workers.device.type)
+        size, how = (tokens, alone), (number, training.precision)
         decoder = predict.Decoder(model, kind, part.labels, setup.tokenizer, lengths, *size, *how)
         gold = kind.references(rows, part.labels)
         values = measure.score(decoder(rows), gold, part.language)

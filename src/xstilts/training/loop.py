@@ -191,8 +191,8 @@ def _update(run: Run, engine: Any, step: int) -> float:
     for number in range(workers.rank, count, workers.size):
         torch.manual_seed(_dropout_seed(spec.seed, step, number))
         pad = run.setup.tokenizer.pad_token_id
-        tensors = batches.collate(pieces[number], pad, workers.device)
-        loss = kind.loss(engine(**tensors, part=part), pieces[number])
+        packed = batches.collate(pieces[number], kind, pad, workers.device)
+        loss = kind.loss(engine(packed, part=part), pieces[number])
         # DeepSpeed takes the mean over micro-batches and workers; we want it over all loss terms.
         engine.backward(loss * (count / terms))
         engine.step()
