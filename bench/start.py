@@ -86,7 +86,7 @@ def main(repeats: int) -> None:
         runs = []
         for _ in range(repeats + 1):  # the first one makes MLflow's store
             last, run = (time.monotonic(), 0.0), {}
-            said = subprocess.run(command, env=projects.environment(), stdout=subprocess.PIPE).stdout
+            said = subprocess.check_output(command, env=projects.environment())
             for what, *now in map(json.loads, said.splitlines()):
                 run[what], last = [b - a for a, b in zip(last, now, strict=True)], now
             run["all"] = [sum(column) for column in zip(*run.values(), strict=True)]
