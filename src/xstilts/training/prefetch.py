@@ -1,7 +1,7 @@
 """What the next update needs, made by a thread while the current one runs.
 
-    with closing(ahead(make, range(first, last))) as batches:
-        for batch in batches: ...
+with closing(ahead(make, range(first, last))) as batches:
+    for batch in batches: ...
 """
 
 from __future__ import annotations
