@@ -147,7 +147,7 @@ def stop_at(step: int, die: bool = False) -> Any:
     """Make `training._update` end the training before `step`; gives what undoes that."""
     update = loop._update
 
-    def ending(run: Any, engine: Any, now: int) -> float:
+    def ending(run: Any, engine: Any, now: int) -> torch.Tensor:
         if now == step:
             if die:
                 os.kill(os.getpid(), 9)

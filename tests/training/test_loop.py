@@ -148,6 +148,49 @@ def test_a_loss_that_is_no_number_stops_with_a_mend(tmp_path: Path) -> None:
     assert not (tmp_path / loop.TRAINED).exists()
 
 
+def test_losses_are_read_only_when_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read one keeps the host waiting for a GPU; their curve is the mean of all all the same."""
+    monkeypatch.setattr(loop, "LOG_POINTS", 2)
+    monkeypatch.setattr(loop, "SAVE_CHECK", 5)
+    read, made = [], []
+    note, update = loop._note, loop._update
+    monkeypatch.setattr(loop, "_note", lambda *run: read.append(run[1].step) or note(*run))
+    monkeypatch.setattr(loop, "_update", lambda *run: made.append(update(*run)) or made[-1])
+    _, history = trained(tmp_path, MACHINE, steps=12, epochs=None)
+    assert read == [5, 6, 10, 12]
+    each = [float(loss) for loss in made]
+    assert history.loss == {"loss": [[6, sum(each[:6]) / 6], [12, sum(each[6:]) / 6]]}
+    assert not history.recent
+
+
+@pytest.mark.parametrize("lost", [1, 5, 6, 7, 12])
+def test_nothing_is_written_after_a_loss_that_is_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """It is read some updates late: a state of after it would be gone on from, and be believed."""
+    monkeypatch.setattr(loop, "LOG_POINTS", 1)
+    monkeypatch.setattr(loop, "SAVE_CHECK", 3)
+    update = loop._update
+
+    def losing(run: Any, engine: Any, step: int) -> torch.Tensor:
+        return update(run, engine, step) * (torch.nan if step + 1 >= lost else 1.0)
+
+    monkeypatch.setattr(loop, "_update", losing)
+    scored: list[Any] = []
+    best = {"select": "best", "evaluate_every": 4, "steps": 12, "epochs": None}
+    run = jobs.a_run(
+        tmp_path, on(save_seconds=1e-9), score=lambda net: scored.append(net) or 1.0, **best
+    )
+    with pytest.raises(loop.Diverged, match=rf"the loss is nan at step {lost}\. Mend: lower"):
+        loop.train(run)
+    last = (lost - 1) // 3 * 3
+    assert [path.name for path in tmp_path.glob("zero/step*")] == [f"step{last}"] * (last > 0)
+    assert len(scored) == (lost - 1) // 4
+    assert not (tmp_path / loop.TRAINED).exists()
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_weights_that_are_no_number_are_not_written(tmp_path: Path, precision: str) -> None:
     """The loss of the last update is that of the weights before it."""

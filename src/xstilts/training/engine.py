@@ -80,11 +80,11 @@ class Workers:
         group = torch.distributed
         return Workers(group.get_rank(), group.get_world_size(), where)
 
-    def sum(self, value: Tensor) -> float:
-        """The sum of a scalar over all workers."""
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of a scalar over all workers, in its place on the device."""
         if self.size > 1:
             torch.distributed.all_reduce(value)
-        return float(value)
+        return value
 
     def agree(self, wish: bool) -> bool:
         """Worker 0's wish, known to all: clocks differ, decisions must not."""

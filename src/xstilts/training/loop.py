@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
@@ -159,27 +159,43 @@ def _steps(run: Run, engine: Any) -> History:
     client = state.load(engine, run.state, setup.workers)
     history = History(**client["history"]) if client else History()
     steps, saved = run.steps, time.monotonic()
+    losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
     engine.train()
     with setup.observe.progress(run.spec.title, steps) as advance:
         advance(history.step)
         while history.step < steps:
-            part = int(run.schedule.parts[history.step])
-            _note(history, run.data, part, _update(run, engine, history.step))
+            losses.append(_update(run, engine, history.step))
             history.step += 1
             advance(1)
-            _log(history, steps, setup.observe)
-            if run.selects and _evaluate(run, engine, history):
+            log, score, look = _due(run, history.step)
+            if log or score or look:  # before anything is told or written
+                _note(run, history, losses)
+            if log:
+                _log(history, setup.observe)
+            if score and _evaluate(run, engine, history):
                 break
             late = time.monotonic() - saved > setup.machine.save_seconds
-            if history.step % SAVE_CHECK == 0 and setup.workers.agree(late):
+            if look and setup.workers.agree(late):
                 kept = {"history": asdict(history)}
                 state.save(engine, run.state, history.step, kept, setup.workers)
                 saved = time.monotonic()
     return history
 
 
-def _update(run: Run, engine: Any, step: int) -> float:
-    """One optimizer step on one global batch of one head; the mean loss over its loss terms."""
+def _due(run: Run, step: int) -> tuple[bool, bool, bool]:
+    """Whether after `step` updates there is a point of the curves, a score, a look at the clock."""
+    last = step == run.steps
+    log = last or step % max(1, run.steps // LOG_POINTS) == 0
+    score = run.selects and (last or step % run.spec.training.evaluate_every == 0)
+    return log, score, step % SAVE_CHECK == 0
+
+
+def _update(run: Run, engine: Any, step: int) -> Tensor:
+    """One optimizer step on one global batch of one head.
+
+    Returns:
+        The mean loss over the batch's loss terms, a float64 scalar on the device.
+    """
     spec, workers, part = run.spec, run.setup.workers, int(run.schedule.parts[step])
     kind, batch = run.data[part].kind, _batch(run, step)
     terms = sum(kind.weight(feature) for feature in batch)
@@ -197,13 +213,7 @@ def _update(run: Run, engine: Any, step: int) -> float:
         engine.backward(loss * (count / terms))
         engine.step()
         total += loss.detach()
-    mean = workers.sum(total) / terms
-    if not math.isfinite(mean):
-        raise Diverged(
-            f"{spec.title}: the loss is {mean} at step {step + 1}. "
-            "Mend: lower the learning rate or look at the training rows"
-        )
-    return mean
+    return workers.sum(total).double() / terms
 
 
 def _batch(run: Run, step: int) -> list[Feature]:
@@ -224,29 +234,37 @@ def _dropout_seed(seed: int, step: int, piece: int) -> int:
     return int(np.random.SeedSequence([seed, step, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _note(history: History, data: Sequence[HeadData], part: int, loss: float) -> None:
-    """Remember a loss until the next point of its curves."""
-    names = ["loss", *([f"loss.{data[part].name}"] if len(data) > 1 else [])]
-    for name in names:
-        history.recent.setdefault(name, []).append(loss)
+def _note(run: Run, history: History, losses: list[Tensor]) -> None:
+    """Bring the losses of the last updates to the host, for the next point of their curves.
+
+    Raises:
+        Diverged: one is no number; names the first.
+    """
+    for step, loss in enumerate(torch.stack(losses).tolist(), history.step - len(losses)):
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"{run.spec.title}: the loss is {loss} at step {step + 1}. "
+                "Mend: lower the learning rate or look at the training rows"
+            )
+        part = run.data[int(run.schedule.parts[step])].name
+        for name in ["loss", *([f"loss.{part}"] if len(run.data) > 1 else [])]:
+            history.recent.setdefault(name, []).append(loss)
+    losses.clear()
 
 
-def _log(history: History, steps: int, observe: Observe) -> None:
+def _log(history: History, observe: Observe) -> None:
     """A point of each curve: the mean since the last one."""
-    if history.step % max(1, steps // LOG_POINTS) == 0 or history.step == steps:
-        means = {name: sum(some) / len(some) for name, some in sorted(history.recent.items())}
-        for name, mean in means.items():
-            history.loss.setdefault(name, []).append([history.step, mean])
-        history.recent.clear()
-        observe.log(history.step, means)
+    means = {name: sum(some) / len(some) for name, some in sorted(history.recent.items())}
+    for name, mean in means.items():
+        history.loss.setdefault(name, []).append([history.step, mean])
+    history.recent.clear()
+    observe.log(history.step, means)
 
 
 def _evaluate(run: Run, engine: Any, history: History) -> bool:
-    """Score at times on source-language validation rows, keep the best; True: no gain any more."""
+    """Score on source-language validation rows, keep the best; True: no gain any more."""
     assert run.score is not None
-    training = run.spec.training
-    if history.step % training.evaluate_every and history.step != run.steps:
-        return False
+    patience = run.spec.training.patience
     engine.eval()
     score = run.score(engine)
     engine.train()
@@ -255,7 +273,7 @@ def _evaluate(run: Run, engine: Any, history: History) -> bool:
     history.validation.append([history.step, score])
     scores = [old for _, old in history.validation]
     waited = len(scores) - 1 - scores.index(max(scores))
-    return training.patience is not None and waited >= training.patience
+    return patience is not None and waited >= patience
 
 
 def _write_weights(run: Run, engine: Any, path: Path) -> None:
