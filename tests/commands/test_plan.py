@@ -98,7 +98,7 @@ def test_what_the_encoder_has_seen_is_said_before_anything_runs(
     plan.show(design.load(), set())
     planned = capsys.readouterr().out
     for text in (used, planned):
-        assert "Warning: intfloat/multilingual-e5-small was trained before on" in text
+        assert "Warning: what intfloat/multilingual-e5-small has seen before" in text
         assert "xquad (scored), the same rows: XQuAD validation (ar en es hi vi zh) [arXiv" in text
         assert "squad_v1 (fine-tuned on), the same rows: SQuAD 1.1 train" in text
 

@@ -41,6 +41,7 @@ def test_joined_and_translated_tasks_are_tied_to_what_they_are_made_of(name: str
         ("xnli_translated", "train", "anli_plus", ["train"], "translation"),
         ("mlqa", "test", "squad_v1", ["train"], None),
         ("tatoeba", "test", "nllb", [], "parallel"),
+        ("tatoeba", "test", "opus", [], "parallel"),
         ("tatoeba", "test", "tatoeba_mt", ["test"], "collection"),
         ("udpos", "test", "nllb", [], None),
     ],

@@ -39,9 +39,14 @@ class Finding:
     use: Use
     task: str
     seen: Seen
-    status: str  # verified, reported, recalled (model/history.py) or stated
+    status: str  # one of model/history.py, or stated
     tie: Relation
     targets: tuple[str, ...] = ()  # of the study: whose rows these are, or that are trained on them
+
+    @property
+    def sure(self) -> bool:
+        """Whether a source says that the set was trained on, and not that it may have been."""
+        return self.status != "possible"
 
     @property
     def what(self) -> str:
@@ -114,15 +119,18 @@ def _uses(params: Params) -> Iterator[tuple[Use, str, tuple[str, ...], tuple[str
             yield "intermediate", task, ("train",), ()
 
 
-def exposed(params: Params) -> list[str]:
-    """Targets that are not scored zero-shot in the strict sense, in the study's order.
+def exposed(params: Params) -> dict[str, bool]:
+    """Targets that are not scored zero-shot in the strict sense, in the study's order -> sure.
 
     The checkpoint has seen scored rows, in whichever language, or other rows of their collection
     with labels in a language that is scored and is not the target's source.
     """
-    targets = [one for one in findings(params) if one.use == "target"]
-    found = {name for one in targets for name in one.targets if _exposes(one, params, name)}
-    return [name for name in params.targets if name in found]
+    found: dict[str, bool] = {}
+    for one in findings(params):
+        for name in one.targets if one.use == "target" else ():
+            if _exposes(one, params, name):
+                found[name] = found.get(name, False) or one.sure
+    return {name: found[name] for name in params.targets if name in found}
 
 
 def _exposes(one: Finding, params: Params, name: str) -> bool:
@@ -151,7 +159,7 @@ def lines(params: Params) -> list[str]:
     found = findings(params)
     if not found:
         return []
-    head = f"Warning: {params.pretrain.model} was trained before on"
+    head = f"Warning: what {params.pretrain.model} has seen before [source; how that is known]:"
     return [head, *(f"  {_line(group)}" for group in _grouped(found))]
 
 

@@ -65,7 +65,10 @@ def _encoder(results: Results) -> list[tuple[str, str]]:
         return [("Seen before", seen.unknown(params))]
     text = f"{params.pretrain.model}: "
     text += f"text of {known.text} ({known.source}; {known.status})" if known else "by the study"
-    named = [seen.title(one.name) for one in known.sets] if known else []
+    named = [
+        "perhaps " * (one.status == "possible") + seen.title(one.name)
+        for one in (known.sets if known else ())
+    ]
     named += [seen.title(one.set) for one in params.seen or ()]
     text += f"; and {_join(named, ', ')}." if named else "; no labelled set."
     tied = _join((one.task for one in seen.findings(params)), ", ")

@@ -44,14 +44,16 @@ def build(results: Results) -> list[Table]:
     caption = (
         f"Sets that {results.params.pretrain.model} was trained on before this study, and which of"
         " the study's tasks they touch. verified: read in the source; reported: read in an account"
-        " of it by others; recalled: in neither; stated: the study's file says so."
+        " of it by others; recalled: in neither; possible: part of a collection trained on;"
+        " what of it was taken is not said; stated: the study's file says so."
     )
     return [Table("seen", "Seen before", caption, HEADER, rows, records)]
 
 
-def exposed(results: Results) -> list[str]:
-    """Targets of the report that are not scored zero-shot in the strict sense."""
-    return [name for name in seen.exposed(results.params) if name in results.targets]
+def exposed(results: Results) -> dict[str, bool]:
+    """Targets of the report that are not scored zero-shot in the strict sense -> whether surely."""
+    found = seen.exposed(results.params)
+    return {name: sure for name, sure in found.items() if name in results.targets}
 
 
 def mark(results: Results, target: str) -> str:
@@ -61,37 +63,52 @@ def mark(results: Results, target: str) -> str:
 
 def legend(results: Results) -> str:
     """What the mark says, as the end of a caption; nothing where there is no mark."""
-    if not exposed(results):
+    marked = exposed(results)
+    if not marked:
         return ""
     return (
-        f" {MARK} before this study the encoder has seen scored rows, translations of them, or labels"
-        " of other rows in languages that are scored."
+        f" {MARK} before this study the encoder {_has(marked)} seen scored rows, translations of"
+        " them, or labels of other rows in languages that are scored."
+    )
+
+
+def _has(marked: dict[str, bool]) -> str:
+    return (
+        "has"
+        if all(marked.values())
+        else "may have"
+        if not any(marked.values())
+        else "has or may have"
     )
 
 
 def qualified(results: Results, sentences: list[str]) -> list[str]:
     """Sentences whose “zero-shot” is marked, and the one that says why; as they are without."""
-    names = exposed(results)
-    if not names:
+    marked = exposed(results)
+    if not marked:
         return sentences
-    marked = [sentence.replace("zero-shot", f"zero-shot{MARK}") for sentence in sentences]
-    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    told = [sentence.replace("zero-shot", f"zero-shot{MARK}") for sentence in sentences]
+    *most, last = marked
+    listed = f"{', '.join(most)} and {last}" if most else last
     why = (
-        f"{MARK} Not zero-shot in the strict sense on {listed}: {results.params.pretrain.model} was"
-        " trained before on rows that are scored there, on translations of them, or on labels of"
-        " other rows in languages that are scored."
+        f"{MARK} Not zero-shot in the strict sense on {listed}: {results.params.pretrain.model}"
+        f" {_has(marked)} seen before rows that are scored there, translations of them, or labels"
+        " of other rows in languages that are scored."
     )
-    return [*marked, why]
+    return [*told, why]
 
 
 def support(results: Results) -> list[str]:
     """The sentence on intermediate tasks that are not new to the encoder."""
-    close = [one for one in seen.findings(results.params) if one.tie in ("same", "translation")]
-    known = list(dict.fromkeys(one.task for one in close if one.use == "intermediate"))
+    found = seen.findings(results.params)
+    close = [one for one in found if one.tie in ("same", "translation")]
+    known: dict[str, bool] = {}
+    for one in close:
+        if one.use == "intermediate":
+            known[one.task] = known.get(one.task, False) or one.sure
     if not known:
         return []
-    model = results.params.pretrain.model
     return [
-        f"{model} was trained before on {', '.join(known)}: the runs without intermediate training"
-        " are not without these, and what they are said to bring is what they bring again."
+        f"{results.params.pretrain.model} {_has(known)} seen {', '.join(known)} before: the runs"
+        " without intermediate training are not without these, and a gain is what they bring again."
     ]

@@ -81,10 +81,9 @@ KIN: dict[str, tuple[Kin, ...]] = {
     "udpos_2_7": (Kin("udpos", "collection"),),
     # translations
     "tatoeba_mt": (Kin("tatoeba", "collection"),),
-    "opus": (Kin("tatoeba", "collection"),),
     **{
         name: (Kin(PARALLEL, "parallel"),)
-        for name in ("tatoeba", "bucc", "iit_bombay", "multiun", "nllb", "wikimatrix")
+        for name in ("tatoeba", "bucc", "iit_bombay", "multiun", "nllb", "opus", "wikimatrix")
     },
 }
 
