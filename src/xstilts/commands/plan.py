@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from xstilts import tasks
+from xstilts.benchmarks import seen
 from xstilts.commands import graph, power
 from xstilts.commands.estimate import Estimate, Rate
 from xstilts.commands.obstacles import obstacles
@@ -57,7 +58,7 @@ def show(
     console.print(rest, soft_wrap=True, markup=False)
     for line in _costs(loaded, estimate):
         console.print(line, soft_wrap=True)
-    for line in _obstacles(loaded):
+    for line in [*seen.lines(loaded), *_obstacles(loaded)]:
         console.print(line, soft_wrap=True, markup=False)
 
 

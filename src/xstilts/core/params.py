@@ -321,6 +321,15 @@ class Report(Strict):
     source: str
 
 
+class SeenSet(Strict):
+    """A set that the study says its checkpoint was trained on before."""
+
+    set: str
+    source: str = "the study's file"
+    splits: list[str] = Field(default_factory=list)  # of the set; none: not said
+    languages: list[str] = Field(default_factory=list)
+
+
 class Params(Strict):
     """A study's params; for one run of a stage, those that it reads, and the others not set."""
 
@@ -336,6 +345,8 @@ class Params(Strict):
     targets: dict[str, Target] = Field(default_factory=dict)
     aggregate: Aggregate = Field(default=None)  # type: ignore[assignment]
     report: Report = Field(default=None)  # type: ignore[assignment]
+    # beside what is known of a named encoder; None: the study does not say
+    seen: list[SeenSet] | None = Field(default=None, exclude_if=lambda seen: seen is None)
 
     def targets_of(self, run: str) -> dict[str, Target]:
         """What a run of `transfer` is scored on, each as it is fine-tuned there.

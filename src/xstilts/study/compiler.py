@@ -57,6 +57,7 @@ def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> 
         "targets": targets,
         "aggregate": study.aggregate.model_dump(),
         "report": {**study.model_dump(include={"title", "description"}), **source},
+        "seen": study.pretrain.seen,
     }
     return parse(Params, params, place, "mend the study").model_dump()
 
