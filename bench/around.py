@@ -22,11 +22,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+import projects
+
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "tests"), str(HERE)]
-
-import projects  # noqa: E402
-
 Note = Callable[..., None]
 PYTHON = sys.executable
 BEFORE = ("fetch", "prepare", "check", "subsample", "pretrain")

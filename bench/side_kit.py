@@ -73,8 +73,8 @@ class Kit:
         updates = Updates(turns, warm, each, count)
         found = self._rows(task, updates.steps * TASKS[task].batch)
         self._finetuned(task, found, updates.steps, updates.done)
-        work = [self._operations(task, found, steps) for steps in updates.measured()]
-        return {"operations": work}
+        made = features(task, found, self.words)
+        return {"operations": [self._operations(task, made, one) for one in updates.measured()]}
 
     def predict(self, turns: Turns, task: str, count: int, examples: int) -> Record:
         """All features, once to warm up and once a turn."""
@@ -147,9 +147,9 @@ class Kit:
         with tempfile.TemporaryDirectory() as place:
             return finetune(self.folder, spec, [found], state or Path(place), setup)
 
-    def _operations(self, task: str, found: list[Row], steps: range) -> float:
+    def _operations(self, task: str, made: list[Any], steps: range) -> float:
         """Of forward and backward pass over the real tokens of some updates."""
-        made, shape = features(task, found, self.words), SHAPES[self.shape]
+        shape = SHAPES[self.shape]
         taken = [made[i] for step in steps for i in order(made, TASKS[task].batch, step)]
         work = operations(shape, lengths(taken))
         if task == "mlm":

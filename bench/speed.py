@@ -3,13 +3,13 @@
     python bench/speed.py                                all lines; 15 minutes on two quiet cores
     python bench/speed.py --only train predict --shapes small --tasks nli
     python bench/speed.py --small                        a tiny encoder, to see that all of it runs
-    python bench/speed.py --readme                       write the kept results into README.md
+    python bench/speed.py --out bench/results/speed.jsonl    keep the lines, each with the machine
+    python bench/speed.py --readme                       write what is kept there into README.md
 
 Kit and rival are processes that take turns on the same rows in the same batches: the kit as its
 stages run (fixed kernels, deterministic), transformers' `Trainer` and torch as they come, two
 threads each. The median of the turns' ratios is shown with the least and the largest. Rows are real
-where XSTILTS_MIRROR names a mirror, else as long as real ones (bench/rows.py). Lines are added to
-bench/results/speed.jsonl, or to `--out`.
+where XSTILTS_MIRROR names a mirror, else as long as real ones (bench/rows.py).
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ TASKS = {
     "mlm": "masked LM, batch 32",
 }
 SCORED = {"nli": "NLI", "qa": "span QA", "tags": "tagging"}
-RESULTS = Path(__file__).parent / "results" / "speed.jsonl"
 EVALUATION_BATCHES = (8, 32)  # of a `Trainer`: its default, and a usual one
 
 
@@ -63,7 +62,7 @@ class Bench:
     scale: Scale
     tasks: list[str]
     place: Path  # a temporary folder
-    out: Path
+    out: Path | None
     common: dict[str, Any] = field(default_factory=table.machine)
     lines: list[Line] = field(default_factory=list)
 
@@ -71,7 +70,8 @@ class Bench:
         """Keep a line."""
         line = Line(*given, **more)
         self.lines.append(line)
-        table.write(self.out, line, self.common)
+        if self.out:
+            table.write(self.out, line, self.common)
         print("  ".join(one for one in line.cells() if one), flush=True)
 
 
@@ -214,19 +214,22 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=list(FULL.shapes))
     parser.add_argument("--turns", type=int)
     parser.add_argument("--small", action="store_true", help="a tiny encoder, in a minute")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="file of JSON lines")
+    parser.add_argument("--out", type=Path, help="a file of JSON lines, which is begun anew")
     parser.add_argument("--readme", action="store_true", help="only write README.md's table")
     asked = parser.parse_args()
     if asked.readme:
         page = table.ROOT / "README.md"
-        text = table.update(page.read_text("utf-8"), table.markdown(asked.out))
+        text = table.update(page.read_text("utf-8"), table.markdown(asked.out or table.RESULTS))
         page.write_text(text, encoding="utf-8")
         return
     scale = SMALL if asked.small else FULL
     scale = scale if asked.turns is None else replace(scale, turns=asked.turns)
+    if asked.out:
+        asked.out.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as place:
         bench = Bench(scale, asked.tasks, Path(place), asked.out)
-        for number, shape in enumerate(asked.shapes or scale.shapes):
+        shapes = [one for one in scale.shapes if one in (asked.shapes or scale.shapes)]
+        for number, shape in enumerate(shapes):
             shaped = [one for one in SHAPED if one in asked.only and not (number and one in ONCE)]
             if shaped:
                 sides = Sides(bench, shape)

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench/results/speed.jsonl"
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
 HEAD = ("what", "the kit", "compared with", "", "ratio", "least to most")
 SHAPES = {"small": "4 x 256", "real": "12 x 384", "tiny": "2 x 32"}
@@ -106,29 +107,35 @@ def write(path: Path, line: Line, common: dict[str, Any]) -> None:
 
 
 def read(path: Path) -> tuple[list[Line], dict[str, Any]]:
-    """The lines of a file, of equal ones the last, and the machine of the first."""
+    """The lines of a file, and the machine of the first."""
     if not path.exists():
         return [], {}
     told = [json.loads(one) for one in path.read_text(encoding="utf-8").splitlines()]
     machines = [one.pop("machine") for one in told]
-    lines = {(one["line"], one["title"], one["shape"], one["rival"]): Line(**one) for one in told}
-    return list(lines.values()), machines[0] if machines else {}
+    return [Line(**one) for one in told], machines[0]
+
+
+def grouped(lines: Iterable[Line]) -> list[Line]:
+    """Lines of one sort together, sorts in the order of their first ones."""
+    lines = list(lines)
+    first = list(dict.fromkeys(line.line for line in lines))
+    return sorted(lines, key=lambda line: first.index(line.line))
 
 
 def show(lines: Iterable[Line]) -> None:
     """Print the table."""
     table = Table(*HEAD, box=None, padding=(0, 2, 0, 0))
-    for line in lines:
+    for line in grouped(lines):
         table.add_row(*line.cells())
-    Console(highlight=False, width=max(Console().width, 120)).print(table)
+    Console(highlight=False, width=max(Console().width, 140)).print(table)
 
 
 def markdown(path: Path) -> str:
-    """The table of a file, for README.md."""
+    """The table of a file, for README.md; "" where there is none."""
     lines, told = read(path)
     if not lines:
         return ""
-    rows = [HEAD, ("---",) * len(HEAD), *(line.cells() for line in lines)]
+    rows = [HEAD, ("---",) * len(HEAD), *(line.cells() for line in grouped(lines))]
     text = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
     versions = ", ".join(f"{name} {told[name]}" for name in ("torch", "transformers", "deepspeed"))
     where = f"{told['cores']} cores of {told['cpu']}, {versions}, commit {told['commit'][:7]}"
