@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
-
 from xstilts.core.params import Architecture
 from xstilts.core.progress import Advance, Observe
 from xstilts.training import batches
@@ -143,9 +141,3 @@ def size(folder: Path) -> int:
     except FileNotFoundError:  # one that is deleted meanwhile
         return 0
     return sum(found.values())
-
-
-def spread(ratios: Sequence[float]) -> Record:
-    """Median, least and largest."""
-    low, middle, high = np.quantile(ratios, [0.0, 0.5, 1.0])
-    return {"ratio": float(middle), "low": float(low), "high": float(high)}

@@ -47,7 +47,7 @@ def rows_of(features: Sequence[Any], kind: str) -> list[Row]:
 
 
 def _row(feature: Any, kind: str) -> Row:
-    ids = feature["ids"]
+    ids = [list(map(int, one)) for one in feature["ids"]]
     if kind == "multiple_choice":
         mask = [[1] * len(one) for one in ids]
         return {"input_ids": ids, "attention_mask": mask, "labels": feature["label"]}

@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,32 @@ class Scale:
     encoded: int  # rows that are tokenised in a turn
     side: int  # of the products that are the peak
     saving: int  # updates of a training whose state is weighed; the kit saves at the 20th
+    weighed: tuple[str, ...]  # tasks whose memory is measured
     around: around.Scale
 
 
-FULL = Scale({"small": 3, "real": 1}, 5, 2, {"small": 256, "real": 64}, 900, 2048, 22, around.FULL)
-SMALL = Scale({"tiny": 1}, 2, 1, {"tiny": 40}, 100, 256, 22, around.SMALL)
+FULL = Scale(
+    shapes={"small": 3, "real": 1},
+    turns=4,
+    warm=1,
+    scored={"small": 256, "real": 64},
+    encoded=900,
+    side=2048,
+    saving=22,
+    weighed=("nli", "qa"),
+    around=around.FULL,
+)
+SMALL = Scale(
+    shapes={"tiny": 1},
+    turns=2,
+    warm=1,
+    scored={"tiny": 40},
+    encoded=100,
+    side=1024,
+    saving=22,
+    weighed=("nli",),
+    around=around.SMALL,
+)
 
 
 @dataclass
@@ -232,10 +254,9 @@ def main() -> None:
         for number, shape in enumerate(shapes):
             shaped = [one for one in SHAPED if one in asked.only and not (number and one in ONCE)]
             if shaped:
-                sides = Sides(bench, shape)
-                for name in shaped:
-                    SHAPED[name](bench, sides)
-                sides.close()
+                with closing(Sides(bench, shape)) as sides:
+                    for name in shaped:
+                        SHAPED[name](bench, sides)
         for name in [one for one in around.LINES if one in asked.only]:
             around.LINES[name](bench.note, scale.around, bench.place)
     table.show(bench.lines)
