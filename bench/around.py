@@ -189,7 +189,8 @@ def result(note: Note, scale: Scale, place: Path) -> None:
     projects.run(folder, "xstilts", "transfer", "small/none-s1")
     kept = size(folder / "results/transfer/small/none-s1") / 1e6
     scores = json.loads((folder / "results/transfer/small/none-s1/scores.json").read_text())
-    note("result", f"results of a transfer run, {len(scores)} score rows", "MB", [kept])
+    rows = len(scores["rows"])
+    note("result", f"results of a transfer run, {rows} score rows", "MB", [kept])
 
 
 LINES: dict[str, Callable[[Note, Scale, Path], None]] = {
