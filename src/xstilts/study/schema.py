@@ -69,6 +69,7 @@ class PretrainChoice(Strict):
     scratch: Scratch | None = None
     hub: Hub | None = None
     encoder: str | None = None  # a name of model/published.py: mbert, xlmr-base ...
+    vocabulary: Literal["whole", "used"] = "whole"  # of a checkpoint: the pieces that are kept
 
     @model_validator(mode="after")
     def one_way(self) -> PretrainChoice:

@@ -19,6 +19,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.core.progress import Observe
+from xstilts.training import clip
 from xstilts.training.launch import MEETING, rank, share_of
 
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
@@ -168,6 +169,7 @@ def initialize(
         model_parameters=_groups(model, training.weight_decay),
         config=_config(model, training, machine, workers, unit),
     )
+    clip.by_rows(started[0])
     return started[0]
 
 
