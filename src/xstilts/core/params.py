@@ -172,6 +172,13 @@ class Corpus(Strict):
     limit: int | None = Field(None, gt=0)  # rows per language
 
 
+class Texts(Strict):
+    """Prepared rows of a kind, of whose texts the pieces of the vocabulary are kept."""
+
+    kind: str
+    rows: list[str]
+
+
 class Pretrain(Strict):
     """Phase i: a pinned checkpoint, or a small model from scratch."""
 
@@ -183,6 +190,8 @@ class Pretrain(Strict):
     corpora: list[Corpus] = Field(default_factory=list)
     training: Training | None = None
     seed: Seed = 1
+    # all that the study reads, where only what it uses of the vocabulary is kept
+    texts: list[Texts] = Field(default_factory=list, exclude_if=lambda texts: not texts)
 
 
 class Part(Strict):

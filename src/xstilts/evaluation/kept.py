@@ -1,6 +1,7 @@
 """A target's fine-tuned model as a folder of its own: kept by the transfer stage, asked by anyone.
 
-    model.safetensors, config.json   the encoder, as transformers reads it
+    model.safetensors, config.json   the encoder, as transformers reads it; with vocabulary.json
+                                     where it has only the pieces that its study uses
     head.safetensors                 what sits on it: the head, and the attention over layers
     tokenizer*.json                  the tokenizer
     model.json                       kind, labels, lengths, and what is asked and answered
@@ -30,7 +31,7 @@ from xstilts.core.params import Target
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
 from xstilts.model import tokenizer
-from xstilts.model.checkpoint import load_encoder
+from xstilts.model.checkpoint import load_encoder, save_encoder
 from xstilts.model.heads import LayerAttention, WithHeads
 from xstilts.training import predict
 from xstilts.training.engine import Workers
@@ -66,7 +67,7 @@ def save(model: WithHeads, target: Target, tokens: Path, folder: Path) -> None:
         **{"inputs": ASKED[target.kind], "outputs": ANSWERED[target.kind], "loader": __name__},
     }
     with files.output_folder(folder) as out:
-        model.encoder.save_pretrained(out)
+        save_encoder(model.encoder, out)
         rest = {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in model.state_dict().items()

@@ -24,6 +24,7 @@ unit(training)                  -> features that `draw` makes one of (1 where th
 Some learn from rows of any kind, or find predictions in a way of their own (a search over beams):
 
 rows_of(rows, kind)             -> rows of this kind made of those of another, given its module
+read(rows, tokenizer, length)   -> features of rows of any split, where `encode` is for some alone
 predict(decoder, rows)          -> one prediction a row, in place of encode, outputs and decode;
                                    the model and what belongs to it: training.predict.Decoder
 """

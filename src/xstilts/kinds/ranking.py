@@ -28,6 +28,7 @@ from torch.nn.functional import cross_entropy, normalize
 from xstilts.core.errors import UserError
 from xstilts.core.params import Training
 from xstilts.kinds.base import Feature, Row, encoded
+from xstilts.kinds.spec import filled
 from xstilts.model.tokenizer import separators
 
 MAX_QUERY = 96  # tokens, special ones included: scripts/train_lareqa.sh
@@ -49,6 +50,18 @@ def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Fe
     return [
         {**{name: query[name] + positive[name] for name in query}, "row": i}
         for i, (query, positive) in enumerate(both)
+    ]
+
+
+def read(rows: list[Row], tokenizer: Any, length: int) -> list[Feature]:
+    """All that rows of any split are read as: training rows, queries, candidates of a pool."""
+    trained = [row for row in rows if filled(row["positive"])]
+    asked = [row for row in rows if row["relevant"]]
+    pool = [row for row in rows if not (filled(row["positive"]) or row["relevant"])]
+    return [
+        *encode(trained, tokenizer, length, length),
+        *encode_queries(asked, tokenizer, length),
+        *encode_candidates(pool, tokenizer, length),
     ]
 
 

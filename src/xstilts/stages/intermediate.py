@@ -47,7 +47,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         done["taught"] = taught
     if setup.workers.rank == 0:
         with files.output_folder(paths.intermediate(params.study, key)) as out:
-            tuned.model.encoder.save_pretrained(out)
+            checkpoint.save_encoder(tuned.model.encoder, out)
             files.write_json(out / "record.json", done)
         shutil.rmtree(place)
     setup.workers.barrier()
@@ -59,7 +59,7 @@ def inputs_of(spec: Intermediate) -> list[Path]:
     base = Path(spec.checkpoint)
     named = [path for part in spec.parts for path in (part.rows, part.validation) if path]
     read = [Path(path) for path in dict.fromkeys(named)]
-    return [*read, *checkpoint.weight_files(base), base / "tokenizer.json"]
+    return [*read, *checkpoint.model_files(base), base / "tokenizer.json"]
 
 
 def part_rows(spec: Intermediate, part: Part) -> list[Row]:

@@ -50,7 +50,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     common = {"study": params.study, "run": key, **identity(spec)}
     common["model_sha"] = checkpoint.weights_sha(encoder)
     taught = _taught(spec)
-    shared = [*checkpoint.weight_files(encoder), base / "tokenizer.json"]
+    shared = [*checkpoint.model_files(encoder), base / "tokenizer.json"]
     targets = params.targets_of(key)
     read = {name: read_files(target) for name, target in targets.items()}
     places, results = {}, {}

@@ -71,6 +71,7 @@ class PretrainChoice(Strict):
     scratch: Scratch | None = None
     hub: Hub | None = None
     encoder: str | None = None  # a name of model/published.py: mbert, xlmr-base ...
+    vocabulary: Literal["whole", "used"] = "whole"  # of a checkpoint: the pieces that are kept
     # Sets that the checkpoint was trained on, beside those of a named encoder; []: none at all.
     seen: list[SeenSet] | None = None
 

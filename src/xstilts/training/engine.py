@@ -19,6 +19,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.core.progress import Observe
+from xstilts.training import clip
 from xstilts.training.launch import MEETING, rank, share_of
 
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
@@ -170,6 +171,7 @@ def initialize(
     )
     if workers.size == 1:  # there is nobody to send gradients to, or to copy them together for
         started[0].enable_backward_allreduce = machine.stage > 0
+    clip.by_rows(started[0])
     return started[0]
 
 

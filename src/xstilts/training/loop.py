@@ -28,6 +28,7 @@ from xstilts.core.params import Mixing, Part, Training
 from xstilts.core.progress import Observe
 from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
+from xstilts.model import vocabulary
 from xstilts.model.heads import WithHeads
 from xstilts.training import batches, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize
@@ -119,7 +120,7 @@ def train(run: Run) -> tuple[Path, History]:
     cut by ZeRO or rounded by bf16. What was trained before is read.
 
     Raises:
-        UserError: no rows, or a batch that the processes cannot share.
+        UserError: no rows, a piece that the model lacks, a batch that processes cannot share.
         Diverged: a loss that is no number.
     """
     trained, finished = run.state / TRAINED, run.state / "history.json"
@@ -135,6 +136,8 @@ def train(run: Run) -> tuple[Path, History]:
     training, setup = run.spec.training, run.setup
     unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
     model = run.build().to(setup.workers.device)
+    for head in run.data:
+        vocabulary.check(model, head.features)
     engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
         history = _steps(run, engine)

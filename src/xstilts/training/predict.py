@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from xstilts.kinds.base import Feature, Row
+from xstilts.model import vocabulary
 from xstilts.training import batches
 from xstilts.training.engine import Workers
 
@@ -30,7 +31,11 @@ def predict(
     The longest come first, so memory runs out at once or never. `tokens` go through the model at a
     time, or one feature. `part` chooses the head of a `heads.WithHeads`; other models are not told.
     `precision` is that of the training.
+
+    Raises:
+        UserError: a feature has a piece whose vector the model lacks.
     """
+    vocabulary.check(model, features)
     chosen = {} if part is None else {"part": part}
     order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
     mine = order[workers.rank :: workers.size]
