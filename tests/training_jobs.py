@@ -147,12 +147,12 @@ def stop_at(step: int, die: bool = False) -> Any:
     """Make `training._update` end the training before `step`; gives what undoes that."""
     update = loop._update
 
-    def ending(run: Any, engine: Any, now: int) -> torch.Tensor:
+    def ending(run: Any, engine: Any, now: int, batch: Any) -> torch.Tensor:
         if now == step:
             if die:
                 os.kill(os.getpid(), 9)
             raise Stopped
-        return update(run, engine, now)
+        return update(run, engine, now, batch)
 
     loop._update = ending
     return update

@@ -174,8 +174,8 @@ def test_nothing_is_written_after_a_loss_that_is_no_number(
     monkeypatch.setattr(loop, "SAVE_CHECK", 3)
     update = loop._update
 
-    def losing(run: Any, engine: Any, step: int) -> torch.Tensor:
-        return update(run, engine, step) * (torch.nan if step + 1 >= lost else 1.0)
+    def losing(run: Any, engine: Any, step: int, batch: Any) -> torch.Tensor:
+        return update(run, engine, step, batch) * (torch.nan if step + 1 >= lost else 1.0)
 
     monkeypatch.setattr(loop, "_update", losing)
     scored: list[Any] = []

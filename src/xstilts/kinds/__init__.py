@@ -6,7 +6,7 @@ A module has functions of these names, as far as its kind is trained, decoded or
 texts(row)                      -> [(text, pair or None)]   what a row reads as, for pretraining
 encode(rows, tokenizer, length, stride) -> features         token ids and labels, one or more a row
 head(hidden, labels, dropout)   -> nn.Module; without it, the checkpoint's language-modelling head
-read(features, starts)          -> the tokens that the head reads, counted through a packed batch in
+positions(features, starts)     -> the tokens that the head reads, counted through a packed batch in
                                    which sequences start at `starts`; without it, each one's first
 weight(feature)                 -> loss terms in a feature  (the loss is a mean over all terms)
 loss(output, features)          -> summed loss of a micro-batch; output [tokens read, ...]

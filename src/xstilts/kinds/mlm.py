@@ -93,7 +93,7 @@ def _chosen(
     return np.concatenate(free)[taken], rows[taken]
 
 
-def read(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The masked tokens."""
     pairs = zip(starts, features, strict=True)
     return np.concatenate([start + feature["masked"] for start, feature in pairs])

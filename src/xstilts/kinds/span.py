@@ -158,7 +158,7 @@ def weight(feature: Feature) -> int:
     return 1
 
 
-def read(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """All tokens of each window."""
     pairs = zip(starts, features, strict=True)
     return np.concatenate([start + np.arange(len(feature["ids"][0])) for start, feature in pairs])

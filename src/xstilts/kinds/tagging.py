@@ -75,7 +75,7 @@ def weight(feature: Feature) -> int:
     return len(feature["places"])
 
 
-def read(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
     """The first token of each word."""
     pairs = zip(starts, features, strict=True)
     return np.array([start + place for start, one in pairs for place in one["places"]], np.int64)

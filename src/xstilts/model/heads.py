@@ -119,7 +119,8 @@ class WithHeads(nn.Module):
         """What each layer counts for where a part's head reads: [m, layers], 1 in all."""
         fusion = self.fusions[str(part)]
         assert isinstance(fusion, LayerAttention)
-        return fusion.weights([packed.pick(state, batch.read) for state in self._states(batch)]).float()
+        read = [packed.pick(state, batch.read) for state in self._states(batch)]
+        return fusion.weights(read).float()
 
     def _states(self, batch: Packed) -> list[Tensor]:
         """The last layer's states [tokens, hidden]; of all layers where a head reads them."""

@@ -73,7 +73,7 @@ class Packed:
 
     Attributes:
         ids: [tokens].
-        places: [tokens], each token's number in its sequence, from 0.
+        places: [tokens], each token's number in its sequence, from 0; of the pads 0.
         types: [tokens], 0 and 1, for encoders that know two types of text; or None.
         lengths: tokens of each sequence, without the last one of pads.
         groups: which sequences attend at once; together they are the row.
@@ -142,7 +142,7 @@ def pack(
     kinds = None if types is None else np.concatenate([*types, np.zeros(spare)]).astype(np.int64)
     return Packed(
         ids=to(flat),
-        places=to(np.concatenate([np.arange(one) for one in every])),
+        places=to(np.concatenate([*map(np.arange, lengths), np.zeros(spare)]).astype(np.int64)),
         types=None if kinds is None else to(kinds),
         lengths=lengths,
         groups=tuple(_group(every, *bounds, where) for bounds in _bounds(every)),

@@ -64,5 +64,5 @@ def collate(features: list[Feature], kind: Any, pad: int, where: torch.device) -
     if "types" in features[0]:
         types = [some for feature in features for some in feature["types"]]
     starts = np.cumsum([0, *map(len, sequences[:-1])])
-    read = kind.read(features, starts) if hasattr(kind, "read") else starts
+    read = kind.positions(features, starts) if hasattr(kind, "positions") else starts
     return pack(sequences, types, read, pad, where)

@@ -169,8 +169,8 @@ def initialize(
         model_parameters=_groups(model, training.weight_decay),
         config=_config(model, training, machine, workers, unit),
     )
-    if workers.size == 1:  # there is nobody to send gradients to, or to copy them together for
-        started[0].enable_backward_allreduce = machine.stage > 0
+    if workers.size == 1 and not started[0].zero_optimization():
+        started[0].enable_backward_allreduce = False  # nobody to copy gradients together for
     clip.by_rows(started[0])
     return started[0]
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,10 @@ from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
 from xstilts.model import vocabulary
 from xstilts.model.heads import WithHeads
+from xstilts.model.packed import Packed
 from xstilts.training import batches, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize
+from xstilts.training.prefetch import ahead
 
 LOG_POINTS = 100  # points of a loss curve
 SAVE_CHECK = 20  # steps between two looks at the clock
@@ -164,10 +167,13 @@ def _steps(run: Run, engine: Any) -> History:
     steps, saved = run.steps, time.monotonic()
     losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
     engine.train()
-    with setup.observe.progress(run.spec.title, steps) as advance:
+    with (
+        setup.observe.progress(run.spec.title, steps) as advance,
+        closing(_batches(run, engine, range(history.step, steps))) as ready,
+    ):
         advance(history.step)
         while history.step < steps:
-            losses.append(_update(run, engine, history.step))
+            losses.append(_update(run, engine, history.step, next(ready)))
             history.step += 1
             advance(1)
             log, score, look = _due(run, history.step)
@@ -193,30 +199,56 @@ def _due(run: Run, step: int) -> tuple[bool, bool, bool]:
     return log, score, step % SAVE_CHECK == 0
 
 
-def _update(run: Run, engine: Any, step: int) -> Tensor:
+@dataclass(frozen=True)
+class Batch:
+    """What an update learns from, on this worker's device.
+
+    Attributes:
+        terms: loss terms of the global batch.
+        pieces: micro-batches of the global batch.
+        micro: number, features and packed form of each of this worker's.
+    """
+
+    terms: int
+    pieces: int
+    micro: Sequence[tuple[int, list[Feature], Packed]]
+
+
+def _batches(run: Run, engine: Any, steps: range) -> Generator[Batch, None, None]:
+    """The batches of some updates. A GPU's are made while it computes; a CPU has no time for it."""
+    pieces = engine.gradient_accumulation_steps() * run.setup.workers.size
+    if run.setup.workers.device.type == "cuda":
+        return ahead(partial(_made, run, pieces), steps)
+    return (_made(run, pieces, step) for step in steps)
+
+
+def _made(run: Run, pieces: int, step: int) -> Batch:
+    """This worker's part of the global batch of an update."""
+    kind, workers = run.data[int(run.schedule.parts[step])].kind, run.setup.workers
+    batch, pad = _batch(run, step), run.setup.tokenizer.pad_token_id
+    cut = list(enumerate(batches.pieces_of(batch, pieces)))[workers.rank :: workers.size]
+    micro = [(n, some, batches.collate(some, kind, pad, workers.device)) for n, some in cut]
+    return Batch(sum(kind.weight(feature) for feature in batch), pieces, micro)
+
+
+def _update(run: Run, engine: Any, step: int, batch: Batch) -> Tensor:
     """One optimizer step on one global batch of one head.
 
     Returns:
         The mean loss over the batch's loss terms, a float64 scalar on the device.
     """
     spec, workers, part = run.spec, run.setup.workers, int(run.schedule.parts[step])
-    kind, batch = run.data[part].kind, _batch(run, step)
-    terms = sum(kind.weight(feature) for feature in batch)
-    count = engine.gradient_accumulation_steps() * workers.size
-    pieces = batches.pieces_of(batch, count)
     for group in engine.optimizer.param_groups:
         group["lr"] = schedule.learning_rate(spec.training, step, len(run.schedule))
     total = torch.zeros((), device=workers.device)
-    for number in range(workers.rank, count, workers.size):
+    for number, features, packed in batch.micro:
         torch.manual_seed(_dropout_seed(spec.seed, step, number))
-        pad = run.setup.tokenizer.pad_token_id
-        packed = batches.collate(pieces[number], kind, pad, workers.device)
-        loss = kind.loss(engine(packed, part=part), pieces[number])
+        loss = run.data[part].kind.loss(engine(packed, part=part), features)
         # DeepSpeed takes the mean over micro-batches and workers; we want it over all loss terms.
-        engine.backward(loss * (count / terms))
+        engine.backward(loss * (batch.pieces / batch.terms))
         engine.step()
         total += loss.detach()
-    return workers.sum(total).double() / terms
+    return workers.sum(total).double() / batch.terms
 
 
 def _batch(run: Run, step: int) -> list[Feature]:
