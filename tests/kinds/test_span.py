@@ -88,9 +88,9 @@ def test_gold_positions_are_the_answer_or_its_words_in_every_window(
     read = " ".join(answer["text"].split())
     if read in " ".join(words):
         assert any(feature["start"] > 0 for feature in features) or len(whole) > 17
-        assert span.taught(features) == features
+        assert all(map(span.taught, features))
     else:
-        assert span.taught(features) == []
+        assert not any(map(span.taught, features))
 
 
 @given(questions(), st.sampled_from([4, 8, 40, 128]))

@@ -15,7 +15,7 @@ shuffle(rows, rng)              -> rows whose labels say nothing (the negative c
 
 Some kinds make what is learnt from anew at each update, or of several features, or of some:
 
-taught(features)                -> features that training takes, where some are only predicted
+taught(feature)                 -> whether training takes it, where some are only predicted
 draw(features, rng, tokenizer, training) -> features        of one global batch
 unit(training)                  -> features that `draw` makes one of (1 where there is none)
 

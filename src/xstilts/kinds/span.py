@@ -148,9 +148,9 @@ def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
     return TokenHead(hidden, 2, 0.0)
 
 
-def taught(features: list[Feature]) -> list[Feature]:
-    """Those whose answer is known: there, too, a row is left out whose words do not hold it."""
-    return [feature for feature in features if feature["start"] != IGNORED]
+def taught(feature: Feature) -> bool:
+    """Whether its answer is known: there, too, a row is left out whose words do not hold it."""
+    return bool(feature["start"] != IGNORED)
 
 
 def weight(feature: Feature) -> int:
