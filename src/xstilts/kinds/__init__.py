@@ -5,6 +5,7 @@ A module has functions of these names, as far as its kind is trained, decoded or
 
 texts(row)                      -> [(text, pair or None)]   what a row reads as, for pretraining
 encode(rows, tokenizer, length, stride) -> features         token ids and labels, one or more a row
+                                   each row by itself: store.py asks for some after the others
 head(hidden, labels, dropout)   -> nn.Module; without it, the checkpoint's language-modelling head
 weight(feature)                 -> loss terms in a feature  (the loss is a mean over all terms)
 loss(output, features)          -> summed loss of a micro-batch
