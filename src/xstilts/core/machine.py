@@ -28,6 +28,7 @@ class Machine(Strict):
     threads: int = Field(2, gt=0)  # per process, on the CPU, for products; decides no bit
     save_seconds: float = Field(60, gt=0)  # between two resumable states
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    features_gb: float = Field(20, ge=0)  # of tokenised text that is kept; 0 keeps none
 
     @property
     def stage(self) -> int:

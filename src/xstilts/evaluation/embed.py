@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from xstilts.core.errors import UserError
 from xstilts.kinds import retrieval
-from xstilts.kinds.base import Feature
+from xstilts.kinds.store import NOT_KEPT, Store
 from xstilts.model import packed
 from xstilts.model.packed import Packed
 from xstilts.training.engine import Workers
@@ -56,14 +56,19 @@ class Pooled(nn.Module):
 
 
 def embeddings(
-    pooled: Pooled, texts: list[str], tokenizer: Any, length: int, size: int, workers: Workers
+    pooled: Pooled,
+    texts: list[str],
+    tokenizer: Any,
+    length: int,
+    size: int,
+    workers: Workers,
+    store: Store = NOT_KEPT,
 ) -> NDArray[np.float32]:
     """One row a text, cut at `length` tokens: [texts, hidden]; all workers get all rows.
 
     Args:
         size: tokens per forward pass.
     """
-    ids = tokenizer(texts, truncation=True, max_length=length)["input_ids"]
-    features: list[Feature] = [{"ids": [one], "row": i} for i, one in enumerate(ids)]
+    features = store(retrieval.encode_texts, texts, tokenizer, length)
     found = predict(pooled, retrieval, features, tokenizer.pad_token_id, size, workers)
     return np.stack(found)

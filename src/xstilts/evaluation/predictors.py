@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,7 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
         setup.machine.tokens(lengths[0], setup.workers.device.type),
         setup.workers,
         precision=target.training.precision,
+        store=setup.store,
     )
 
     def predict(language: str) -> Predicted:
@@ -94,7 +96,8 @@ def layer_weights(decoder: Decoder, rows: list[Row]) -> list[float]:
     model = decoder.model
     if not (isinstance(model, WithHeads) and str(decoder.part) in model.fusions):
         return []
-    features = decoder.kind.encode(rows[:WEIGHED], decoder.tokenizer, *decoder.lengths)
+    every = decoder.store(decoder.kind.encode, rows, decoder.tokenizer, *decoder.lengths)
+    features = list(takewhile(lambda feature: feature["row"] < WEIGHED, every))
     pad, device, found = decoder.tokenizer.pad_token_id, decoder.workers.device, []
     with torch.inference_mode():
         for some in cut(sorted(features, key=longest), decoder.tokens):
@@ -111,8 +114,8 @@ def _embedder(
     encoder = load_encoder(checkpoint).to(setup.workers.device)
     pooled = Pooled(encoder, target.layer, target.pooling)
     tokens = setup.machine.tokens(target.max_length, setup.workers.device.type)
-    size, workers = (target.max_length, tokens), setup.workers
-    return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, workers)
+    size, shared = (target.max_length, tokens), (setup.workers, setup.store)
+    return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, *shared)
 
 
 def retriever(target: Target, checkpoint: Path, setup: Setup) -> Predictor:
@@ -190,7 +193,8 @@ def ranker(title: str, target: Target, net: nn.Module, place: Path, setup: Setup
                 f"{lost[0]} and {len(lost) - 1} more. Mend: prepare queries and candidates from "
                 "the same source"
             )
-        queries = _encode(ranking.encode_queries(rows, setup.tokenizer, length), target, net, setup)
+        asked = setup.store(ranking.encode_queries, rows, setup.tokenizer, length)
+        queries = _encode(asked, target, net, setup)
         rank, size = setup.workers.rank, setup.workers.size
         best = setup.workers.gather(list(top(queries[rank::size], pool, CUT)[1]))
         return Predicted(rows, [[names[i] for i in one] for one in best], gold)
@@ -199,7 +203,7 @@ def ranker(title: str, target: Target, net: nn.Module, place: Path, setup: Setup
 
 
 def _encode(
-    features: list[Feature], target: Target, net: nn.Module, setup: Setup
+    features: Sequence[Feature], target: Target, net: nn.Module, setup: Setup
 ) -> NDArray[np.float32]:
     """Unit vectors of a dual encoder: [texts, hidden]."""
     assert target.training is not None
@@ -251,7 +255,8 @@ def _candidates(
     """Unit vectors of a block of the pool."""
     assert target.training is not None
     length = target.training.max_length
-    return _encode(ranking.encode_candidates(rows, setup.tokenizer, length), target, net, setup)
+    features = setup.store(ranking.encode_candidates, rows, setup.tokenizer, length)
+    return _encode(features, target, net, setup)
 
 
 def _store(path: Path, block: NDArray[np.float32], start: int, total: int) -> None:

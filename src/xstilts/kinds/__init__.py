@@ -5,6 +5,7 @@ A module has functions of these names, as far as its kind is trained, decoded or
 
 texts(row)                      -> [(text, pair or None)]   what a row reads as, for pretraining
 encode(rows, tokenizer, length, stride) -> features         token ids and labels, one or more a row
+                                   each row by itself: store.py asks for some after the others
 head(hidden, labels, dropout)   -> nn.Module; without it, the checkpoint's language-modelling head
 positions(features, starts)     -> the tokens that the head reads, counted through a packed batch in
                                    which sequences start at `starts`; without it, each one's first
@@ -17,7 +18,7 @@ shuffle(rows, rng)              -> rows whose labels say nothing (the negative c
 
 Some kinds make what is learnt from anew at each update, or of several features, or of some:
 
-taught(features)                -> features that training takes, where some are only predicted
+taught(feature)                 -> whether training takes it, where some are only predicted
 draw(features, rng, tokenizer, training) -> features        of one global batch
 unit(training)                  -> features that `draw` makes one of (1 where there is none)
 

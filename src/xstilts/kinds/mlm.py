@@ -64,7 +64,7 @@ def draw(
 ) -> list[Feature]:
     """Mask a batch: new ids, the masked positions, and what stood there."""
     plain, mask = _plain_ids(tokenizer), tokenizer.mask_token_id
-    ids = np.concatenate([feature["ids"][0] for feature in features])
+    ids = np.concatenate([feature["ids"][0] for feature in features], dtype=np.int64)
     starts = np.cumsum([0, *(len(feature["ids"][0]) for feature in features)])
     counts = [max(1, round(training.mask * len(feature["free"]))) for feature in features]
     free = [feature["free"] for feature in features]

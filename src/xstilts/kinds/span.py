@@ -100,6 +100,7 @@ def _windows(
     features: list[Feature] = []
     for number, part in enumerate(parts):
         own = slice(part.start, part.stop)
+        text, places = document.reading(own)
         ids = [*opening, *document.ids[own], tokenizer.sep_token_id]
         types = [0] * len(opening) + [1] * (len(ids) - len(opening))
         features.append(
@@ -110,8 +111,8 @@ def _windows(
                 "start_of_window": part.start,
                 "full": full[number, own],
                 "words": document.word[own],
-                "places": document.places[own],
-                "text": document.text,
+                "places": places,
+                "text": text,
             }
         )
     return features
@@ -148,9 +149,9 @@ def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
     return TokenHead(hidden, 2, 0.0)
 
 
-def taught(features: list[Feature]) -> list[Feature]:
-    """Those whose answer is known: there, too, a row is left out whose words do not hold it."""
-    return [feature for feature in features if feature["start"] != IGNORED]
+def taught(feature: Feature) -> bool:
+    """Whether its answer is known: there, too, a row is left out whose words do not hold it."""
+    return bool(feature["start"] != IGNORED)
 
 
 def weight(feature: Feature) -> int:
@@ -178,23 +179,31 @@ def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """(null score, best score, first token, last token) of each window."""
     ends = np.cumsum([len(feature["ids"][0]) for feature in features])[:-1]
     scores = np.split(output.double().cpu().numpy(), ends)
-    return [_best(one, feature) for one, feature in zip(scores, features, strict=True)]
+    return [best_span(one, feature) for one, feature in zip(scores, features, strict=True)]
 
 
-def _best(scores: NDArray[np.float64], feature: Feature) -> tuple[float, float, int, int]:
-    """The best span of a window among the n-best starts and ends; tokens count in the window."""
+def best_span(scores: NDArray[np.float64], feature: Feature) -> tuple[float, float, int, int]:
+    """The best span of a window among the n-best starts and ends; of equals, the first of these.
+
+    Args:
+        scores: [tokens, 2], of each token of the sequence as a start and as an end.
+
+    Returns:
+        (null score, best score, first token, last token); tokens count in the window. Where no
+        span is possible, the best score is minus infinity.
+    """
     null = float(scores[0, 0] + scores[0, 1])
     first, count = feature["first"], len(feature["words"])
-    order = np.argsort(-scores[: len(feature["ids"][0])], axis=0, kind="stable")[:N_BEST] - first
-    starts, ends = ([one for one in side if 0 <= one < count] for side in order.T)
-    best = (null, -np.inf, 0, 0)
-    for start in starts:
-        for end in ends:
-            score = float(scores[first + start, 0] + scores[first + end, 1])
-            possible = 0 <= end - start < MAX_ANSWER and feature["full"][start]
-            if possible and score > best[1]:
-                best = (null, score, int(start), int(end))
-    return best
+    order = np.argsort(-scores, axis=0, kind="stable")[:N_BEST] - first
+    starts, ends = (side[(side >= 0) & (side < count)] for side in order.T)
+    length = ends - starts[:, None]
+    possible = (length >= 0) & (length < MAX_ANSWER) & feature["full"][starts, None]
+    sums = scores[first + starts, :1] + scores[first + ends, 1]
+    possible &= sums > -np.inf
+    if not possible.any():
+        return null, -np.inf, 0, 0
+    start, end = divmod(int(np.where(possible, sums, -np.inf).argmax()), len(ends))
+    return null, float(sums[start, end]), int(starts[start]), int(ends[end])
 
 
 def decode(

@@ -17,6 +17,7 @@ from xstilts.core.progress import Observe, Record
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
+from xstilts.kinds.store import Store
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.training import state
@@ -35,7 +36,8 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     base = Path(spec.checkpoint)
     inputs = inputs_of(spec)
     rows = [part_rows(spec, part) for part in spec.parts]
-    setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
+    workers, store = Workers.start(machine), Store.of(machine)
+    setup = Setup(tokenizer.load(base), machine, workers, observe, store)
     place = state.folder("intermediate", spec.model_dump(), inputs, machine)
     title = f"intermediate {key}"
     training = TrainingSpec(title, spec.training, spec.seed, spec.parts, spec.mixing)

@@ -21,6 +21,7 @@ from xstilts.core.progress import Observe, Record
 from xstilts.kinds import mlm, modules
 from xstilts.kinds.base import Row
 from xstilts.kinds.pieces import pieces
+from xstilts.kinds.store import Store
 from xstilts.model import checkpoint, heads, tokenizer, unigram, vocabulary
 from xstilts.records import record
 from xstilts.sources import obtain
@@ -95,9 +96,10 @@ def _scratch(params: Params, key: str, observe: Observe) -> Record:
     place = state.folder("pretrain", spec.model_dump(), sources_read, machine)
     rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
     words = _tokenizer(place, rows, spec, workers)
-    text = HeadData("text", mlm, mlm.encode(rows, words, spec.training.max_length, 0))
+    setup = Setup(words, machine, workers, observe, Store.of(machine))
+    features = setup.store(mlm.encode, rows, words, spec.training.max_length, 0)
+    text = HeadData("text", mlm, features)
     training = TrainingSpec("pretrain", spec.training, spec.seed)
-    setup = Setup(words, machine, workers, observe)
     pretraining = Run(training, lambda: _with_head(_whole(spec, words)), [text], place, setup)
     weights, history = loop.train(pretraining)
     whole = _whole(spec, words)

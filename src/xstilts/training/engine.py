@@ -1,6 +1,6 @@
 """Processes, devices and the DeepSpeed engine: all of training that knows the hardware.
 
-A stage begins with `Setup(tokenizer, machine, Workers.start(machine), observe)`.
+A stage begins with `Setup(tokenizer, machine, Workers.start(machine), observe, Store.of(machine))`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.core.progress import Observe
+from xstilts.kinds.store import NOT_KEPT, Store
 from xstilts.training import clip
 from xstilts.training.launch import MEETING, rank, share_of
 
@@ -120,6 +121,7 @@ class Setup:
     machine: Machine
     workers: Workers
     observe: Observe
+    store: Store = NOT_KEPT  # of features
 
 
 def accumulation(

@@ -63,7 +63,7 @@ class HeadData:
 
     name: str
     kind: Any  # a module of xstilts.kinds
-    features: list[Feature]
+    features: Sequence[Feature]
     share: float | None = None  # fixed share of the updates
 
 

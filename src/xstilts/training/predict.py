@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from xstilts.kinds.base import Feature, Row
+from xstilts.kinds.store import NOT_KEPT, Store
 from xstilts.model import vocabulary
 from xstilts.training import batches
 from xstilts.training.engine import Workers
@@ -79,13 +80,14 @@ class Decoder:
     workers: Workers
     part: int = 0  # of the model's heads
     precision: str = "fp32"  # of its training
+    store: Store = NOT_KEPT
 
     def __call__(self, rows: list[Row]) -> list[Any]:
         """Predictions as the metric reads them, by the kind's own `predict` where it has one."""
         if hasattr(self.kind, "predict"):
             own: list[Any] = self.kind.predict(self, rows)
             return own
-        features = self.kind.encode(rows, self.tokenizer, *self.lengths)
+        features = self.store(self.kind.encode, rows, self.tokenizer, *self.lengths)
         pad = self.tokenizer.pad_token_id
         size, how = (self.tokens, self.workers), (self.part, self.precision)
         outputs = predict(self.model, self.kind, features, pad, *size, *how)
