@@ -14,6 +14,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from xstilts.core.errors import UserError
 from xstilts.core.params import Training
 from xstilts.kinds import ranking
+from xstilts.model import packed
 from xstilts.training import batches
 
 CPU = torch.device("cpu")
@@ -53,12 +54,13 @@ class Net(nn.Module):
             pad_token_id=1,
         )
         self.encoder = XLMRobertaModel(config, add_pooling_layer=False)
+        packed.prepare(self.encoder)
         self.head = ranking.head(16, [], 0.1)
         self.eval()
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        output: torch.Tensor = self.head(hidden.last_hidden_state)
+    def forward(self, batch: packed.Packed) -> torch.Tensor:
+        (hidden,) = packed.run(self.encoder, batch)
+        output: torch.Tensor = self.head(hidden[batch.read])
         return output
 
 

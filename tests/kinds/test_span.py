@@ -49,12 +49,11 @@ def questions(draw: st.DrawFn, spaces: tuple[str, ...] = SPACES) -> Row:
 
 
 def perfect(features: list[Any]) -> torch.Tensor:
-    """Scores that are high at the gold positions alone: [b, l, 2]."""
-    length = max(len(feature["ids"][0]) for feature in features)
-    scores = torch.zeros(len(features), length, 2)
-    for i, feature in enumerate(features):
-        scores[i, feature["start"], 0] = scores[i, feature["end"], 1] = 10
-    return scores
+    """Scores that are high at the gold positions alone: [tokens, 2]."""
+    parts = [torch.zeros(len(feature["ids"][0]), 2) for feature in features]
+    for scores, feature in zip(parts, features, strict=True):
+        scores[feature["start"], 0] = scores[feature["end"], 1] = 10
+    return torch.cat(parts)
 
 
 def ids_of(text: str, tokenizer: Any) -> list[int]:
@@ -129,9 +128,8 @@ def test_an_answer_starts_where_its_window_has_maximum_context(tokenizer: Any) -
     """The same span in a window that hardly sees around it does not count, however sure."""
     row = {"id": "1", "context": "x " * 200, "question": "x", "answers": []}
     features = span.encode([row], tokenizer, LENGTH, 40)
-    scores = torch.zeros(1, LENGTH, 2)
-    edge = features[0]["first"] + len(features[0]["words"]) - 1
-    scores[0, edge] = 10
+    scores = torch.zeros(len(features[0]["ids"][0]), 2)
+    scores[features[0]["first"] + len(features[0]["words"]) - 1] = 10
     (found,) = span.outputs(scores, features[:1])
     assert found[1] < 20
     assert not features[0]["full"][-1]
@@ -178,8 +176,8 @@ def test_a_long_answer_and_a_turned_one_are_no_answers(tokenizer: Any) -> None:
     (feature,) = features
     first = feature["first"]
     for start, end in [(0, 29), (0, 30), (20, 10)]:
-        scores = torch.zeros(1, len(feature["ids"][0]), 2)
-        scores[0, first + start, 0], scores[0, first + end, 1] = 10, 9
+        scores = torch.zeros(len(feature["ids"][0]), 2)
+        scores[first + start, 0], scores[first + end, 1] = 10, 9
         ((_, score, _, _),) = span.outputs(scores, features)
         assert (score == 19) == (0 <= end - start < 30)
 
@@ -225,7 +223,8 @@ def test_a_document_without_tokens_is_answered_by_nothing(tokenizer: Any, empty:
     """Some published contexts are blank; a run must not die of one."""
     row = {"id": "1", "context": empty, "question": "x", "answers": []}
     features = span.encode([row], tokenizer, LENGTH, STEP)
-    outputs = span.outputs(torch.zeros(len(features), LENGTH, 2), features)
+    tokens = sum(len(feature["ids"][0]) for feature in features)
+    outputs = span.outputs(torch.zeros(tokens, 2), features)
     assert span.decode(outputs, features, [row], [])[0] in (empty, span.NOTHING)
     assert span.decode(outputs, features, [row], [span.NO_ANSWER])[0] in ("", empty, span.NOTHING)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from torch import Tensor, nn, tensor
+from torch import Tensor, long, nn, tensor
 from torch.nn.functional import cross_entropy
 
 from xstilts.kinds.base import Feature, Row
@@ -83,7 +83,8 @@ def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.
 
 def loss(output: Tensor, features: list[Feature]) -> Tensor:
     """Summed cross-entropy; output [words, tags]."""
-    gold = tensor([tag for feature in features for tag in feature["tags"]], device=output.device)
+    tags = [tag for feature in features for tag in feature["tags"]]
+    gold = tensor(tags, dtype=long, device=output.device)
     return cross_entropy(output.float(), gold, reduction="sum")
 
 
