@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -155,12 +154,11 @@ def train(run: Run) -> tuple[Path, History]:
 
 def _steps(run: Run, engine: Any) -> History:
     """All updates that are still to be done."""
-    setup = run.setup
-    client = state.load(engine, run.state, setup.workers)
-    history = History(**client["history"]) if client else History()
-    steps, saved = run.steps, time.monotonic()
+    setup, steps = run.setup, run.steps
+    states = state.States(engine, run.state, setup.machine, setup.workers)
     engine.train()
-    with setup.observe.progress(run.spec.title, steps) as advance:
+    with states, setup.observe.progress(run.spec.title, steps) as advance:
+        history = History(**states.client["history"]) if states.client else History()
         advance(history.step)
         while history.step < steps:
             part = int(run.schedule.parts[history.step])
@@ -170,11 +168,9 @@ def _steps(run: Run, engine: Any) -> History:
             _log(history, steps, setup.observe)
             if run.selects and _evaluate(run, engine, history):
                 break
-            late = time.monotonic() - saved > setup.machine.save_seconds
-            if history.step % SAVE_CHECK == 0 and setup.workers.agree(late):
-                kept = {"history": asdict(history)}
-                state.save(engine, run.state, history.step, kept, setup.workers)
-                saved = time.monotonic()
+            check = history.step % SAVE_CHECK == 0 and history.step < steps
+            if check and states.due():
+                states.save(history.step, {"history": asdict(history)})
     return history
 
 
