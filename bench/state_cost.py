@@ -3,9 +3,8 @@
     python bench/state_cost.py            a model of 100 M weights on the CPU: some minutes
 
 Each round takes the same updates three times: without a state; with one that DeepSpeed writes and
-that is then read again for its hashes; with one as training/state.py writes it. `held`: seconds
-until the next update begins; `lost`: what all updates took longer, as the writing thread needs a
-core, too. Kept results: bench/README.md.
+that is then read again for its hashes; with one as training/state.py writes it. `held`: until the
+next update begins; `all`: until the last one ends. Kept results: bench/README.md.
 """
 
 from __future__ import annotations
@@ -17,6 +16,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import training_jobs as jobs
@@ -31,6 +32,11 @@ WIDTH = {"layers": 2, "hidden": 768, "heads": 12, "feed_forward": 3072, "max_pos
 jobs.SHAPE = Architecture(vocabulary=112_000, **WIDTH)
 
 
+def now() -> Any:
+    """Seconds: of the clock, of the CPU for the training's path, of the CPU for all threads."""
+    return np.array([time.monotonic(), time.thread_time(), time.process_time()])
+
+
 def reread(engine: Any, folder: Path) -> None:
     """A state on the path: DeepSpeed writes it, then each file is read for its hash."""
     engine.save_checkpoint(str(folder), tag="step1", save_latest=False)
@@ -38,48 +44,39 @@ def reread(engine: Any, folder: Path) -> None:
     files.write_json(folder / "hashes.json", hashes)
 
 
-def measure(place: Path, rounds: int, updates: int) -> dict[str, list[tuple[float, float]]]:
-    """Way -> of each round (seconds until the first update, seconds until the last one's end)."""
-    machine = Machine(threads=2, micro_batch=8, save_seconds=1e9)
-    run = jobs.a_run(place, machine, epochs=None, steps=updates)
-    engine = initialize(run.build(), run.spec.training, machine, run.setup.workers)
-    own, found = engine.checkpoint_engine, defaultdict(list)
-    with state.States(engine, run.state, machine, run.setup.workers) as states:
-        ways = {
-            "without": lambda: None,
-            "reread": lambda: reread(engine, place / "old"),
-            "beside": lambda: states.save(len(found["beside"]), {}),
-        }
-        for number in range(rounds + 1):
-            for way, save in ways.items():
-                engine.checkpoint_engine = own if way == "reread" else states.writer
-                start = time.monotonic()
-                save()
-                held = time.monotonic() - start
-                for step in range(updates):
-                    loop._update(run, engine, step)
-                    states.due()
-                if number:  # not what is slow at first
-                    found[way].append((held, time.monotonic() - start))
-                while states.tag:
-                    states.due()
-    return found
-
-
 def main() -> None:
-    """The best round of each way: what else the machine does only adds."""
+    """The least of each way's rounds: what else the machine does only adds."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=10, help="of each way in a round")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        found = measure(Path(place), asked.rounds, asked.updates)
-        size = sum(path.stat().st_size for path in (Path(place) / "old").rglob("*.pt"))
-    plain = min(whole for _, whole in found["without"])
-    print(f"a state of {size / 1e9:.2f} GB; {asked.updates} updates take {plain:.1f} s")
-    for way in ("reread", "beside"):
-        held, whole = map(min, zip(*found[way], strict=True))
-        print(f"{way}: held {held:.2f} s, lost {whole - plain:.2f} s")
+    machine, found = Machine(threads=2, micro_batch=8, save_seconds=1e9), defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        run = jobs.a_run(Path(folder), machine, epochs=None, steps=asked.updates)
+        engine = initialize(run.build(), run.spec.training, machine, run.setup.workers)
+        own = engine.checkpoint_engine
+        with state.States(engine, run.state, machine, run.setup.workers) as states:
+            ways = {
+                "without": lambda: None,
+                "reread": lambda: reread(engine, run.state / "old"),
+                "beside": lambda: states.save(len(found["beside"]), {}),
+            }
+            for way, save in asked.rounds * [*ways.items()]:
+                engine.checkpoint_engine = own if way == "reread" else states.writer
+                times = [now()]
+                save()
+                times.append(now())
+                for step in range(asked.updates):
+                    loop._update(run, engine, step)
+                while states.tag:  # still being written
+                    time.sleep(0.05)
+                    states.due()
+                found[way].append([*(times[1] - times[0]), *(now() - times[0])])
+                print(way, *(f"{one:.2f}" for one in found[way][-1]), flush=True)
+    names = [f"{what}, {of}" for what in ("held", "all") for of in ("clock", "CPU, path", "CPU")]
+    for way, rounds in found.items():
+        least = zip(names, np.min(rounds, axis=0), strict=True)
+        print(way, *(f"{name}: {one:.2f} s" for name, one in least), sep="  ")
 
 
 if __name__ == "__main__":
