@@ -29,6 +29,7 @@ TRAINING = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "dropout": 0.1, "max
 ROWS = 20  # so that a batch straddles two epochs
 ADAPTER = Adapter(rank=4, dropout=0.1)
 QUIET = Observe(quiet=True)
+EVER = {"save_seconds": 1e-9, "save_share": 1.0}  # a state at each look at the clock
 
 
 class Words:
@@ -97,12 +98,14 @@ def model(job: str, dropout: float) -> heads.WithHeads:
     """The model of a job before its training."""
     torch.manual_seed(0)
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, dropout)
-    made = [modules.get("classification").head(16, ["a", "b"], dropout)]
+    made = [modules.get("classification").head(SHAPE.hidden, ["a", "b"], dropout)]
     if job == "mix":
-        made.append(modules.get("tagging").head(16, ["a", "b", "c"], dropout))
+        made.append(modules.get("tagging").head(SHAPE.hidden, ["a", "b", "c"], dropout))
         made.append(checkpoint.language_head(whole))
     fused = {"attention": [0], "mix": [0, 1]}.get(job, [])
-    net = heads.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})
+    net = heads.WithHeads(
+        whole.base_model, made, {i: heads.LayerAttention(SHAPE.hidden) for i in fused}
+    )
     if job == "adapter":
         adapters.add(net.encoder, ADAPTER)
     return net
@@ -160,7 +163,7 @@ def stop_at(step: int, die: bool = False) -> Any:
 
 def run(folder: str, zero: int, job: str = "single", stop: int = -1, die: int = -1) -> None:
     """One run of a plan; states are saved every other step."""
-    machine = Machine(zero=zero, threads=1, micro_batch=2, save_seconds=1e-9)
+    machine = Machine(zero=zero, threads=1, micro_batch=2, **EVER)
     loop.SAVE_CHECK = 2
     update = stop_at(max(stop, die), die >= 0)
     try:

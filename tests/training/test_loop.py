@@ -119,11 +119,11 @@ def test_the_best_weights_are_kept_and_patience_ends(tmp_path: Path) -> None:
 def test_a_kill_after_the_last_update_does_not_lose_the_best_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The resumed training has no update left, and so no second chance to write them."""
+    """The resumed training scores no higher, and so has no second chance to write them."""
     monkeypatch.setattr(loop, "SAVE_CHECK", 1)
     scores = iter(range(100, 0, -1))  # the first is the best
     best = {"select": "best", "evaluate_every": 1, "patience": 99}
-    machine = on(save_seconds=1e-9)
+    machine = on(**jobs.EVER)
     run = jobs.a_run(tmp_path, machine, score=lambda net: float(next(scores)), **best)
     write = loop.files.write_json
 

@@ -71,9 +71,9 @@ def draft(path: Path) -> Iterator[Path]:
         temporary = path.with_name(f".{path.name}.{_writer(os.getpid())}.tmp")
         try:
             yield temporary
-            _settle(temporary)
+            settle(temporary)
             temporary.replace(path)
-            _settle(path.parent)
+            settle(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -95,7 +95,7 @@ def _sweep(path: Path) -> None:
             continue  # somebody's, alive; or no draft of ours
 
 
-def _settle(path: Path) -> None:
+def settle(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -177,11 +177,11 @@ def output_folder(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             for one in temporary.rglob("*"):
-                _settle(one)
+                settle(one)
             if path.exists():
                 path.replace(old)
             temporary.replace(path)
-            _settle(path.parent)
+            settle(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)

@@ -26,7 +26,10 @@ class Machine(Strict):
     # examples per forward pass and process; not given: those that hold `MICRO_TOKENS`
     micro_batch: int | None = Field(None, gt=0)
     threads: int = Field(2, gt=0)  # per process, on the CPU, for products; decides no bit
-    save_seconds: float = Field(60, gt=0)  # between two resumable states
+    # Resumable states: seconds from one to the next, or longer, so that they cost no more than this
+    # share of the time. A kill loses no more than that, and what the writing of the last one took.
+    save_seconds: float = Field(60, gt=0)
+    save_share: float = Field(0.02, gt=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     features_gb: float = Field(20, ge=0)  # of tokenised text that is kept; 0 keeps none
 

@@ -96,6 +96,10 @@ class Workers:
         torch.distributed.broadcast(flag, 0)
         return bool(flag.item())
 
+    def all(self, wish: bool) -> bool:
+        """Whether all workers wish it."""
+        return self.sum(torch.tensor(float(wish), device=self.device)) == self.size
+
     def barrier(self) -> None:
         """Wait for all workers."""
         if self.size > 1:
@@ -111,6 +115,14 @@ class Workers:
         for number, part in enumerate(parts):
             merged[number :: self.size] = part
         return merged
+
+    def union(self, values: dict[str, str]) -> dict[str, str]:
+        """The entries of all workers."""
+        if self.size == 1:
+            return values
+        parts: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(parts, values)
+        return {name: value for part in parts for name, value in part.items()}
 
 
 @dataclass(frozen=True)

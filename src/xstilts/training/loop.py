@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import shutil
-import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -161,33 +160,27 @@ def train(run: Run) -> tuple[Path, History]:
 
 def _steps(run: Run, engine: Any) -> History:
     """All updates that are still to be done."""
-    setup = run.setup
-    client = state.load(engine, run.state, setup.workers)
-    history = History(**client["history"]) if client else History()
-    steps, saved = run.steps, time.monotonic()
+    setup, steps = run.setup, run.steps
+    states = state.States(engine, run.state, setup.machine, setup.workers)
     losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
     engine.train()
-    with (
-        setup.observe.progress(run.spec.title, steps) as advance,
-        closing(_batches(run, engine, range(history.step, steps))) as ready,
-    ):
+    with states, setup.observe.progress(run.spec.title, steps) as advance:
+        history = History(**states.client["history"]) if states.client else History()
         advance(history.step)
-        while history.step < steps:
-            losses.append(_update(run, engine, history.step, next(ready)))
-            history.step += 1
-            advance(1)
-            log, score, look = _due(run, history.step)
-            if log or score or look:  # before anything is told or written
-                _note(run, history, losses)
-            if log:
-                _log(history, setup.observe)
-            if score and _evaluate(run, engine, history):
-                break
-            late = time.monotonic() - saved > setup.machine.save_seconds
-            if look and setup.workers.agree(late):
-                kept = {"history": asdict(history)}
-                state.save(engine, run.state, history.step, kept, setup.workers)
-                saved = time.monotonic()
+        with closing(_batches(run, engine, range(history.step, steps))) as ready:
+            while history.step < steps:
+                losses.append(_update(run, engine, history.step, next(ready)))
+                history.step += 1
+                advance(1)
+                log, score, look = _due(run, history.step)
+                if log or score or look:  # before anything is told or written
+                    _note(run, history, losses)
+                if log:
+                    _log(history, setup.observe)
+                if score and _evaluate(run, engine, history):
+                    break
+                if look and history.step < steps and states.due():
+                    states.save(history.step, {"history": asdict(history)})
     return history
 
 
