@@ -181,7 +181,10 @@ def test_nothing_is_written_after_a_loss_that_is_no_number(
     scored: list[Any] = []
     best = {"select": "best", "evaluate_every": 4, "steps": 12, "epochs": None}
     run = jobs.a_run(
-        tmp_path, on(save_seconds=1e-9), score=lambda net: scored.append(net) or 1.0, **best
+        tmp_path,
+        on(save_seconds=1e-9, save_share=1),
+        score=lambda net: scored.append(net) or 1.0,
+        **best,
     )
     with pytest.raises(loop.Diverged, match=rf"the loss is nan at step {lost}\. Mend: lower"):
         loop.train(run)

@@ -38,7 +38,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The updates that are done from here on."""
     steps: list[int] = []
     update = loop._update
-    monkeypatch.setattr(loop, "_update", lambda *run: steps.append(run[-1]) or update(*run))
+    monkeypatch.setattr(loop, "_update", lambda *run: steps.append(run[-2]) or update(*run))
     return steps
 
 
@@ -67,8 +67,8 @@ def test_a_state_is_that_of_its_step_whenever_it_is_written(
     jobs.run(str(tmp_path / "straight"), zero)
     changed, update, write = threading.Event(), loop._update, writer.HashedFile.write
 
-    def changing(run: Any, engine: Any, step: int) -> float:
-        loss = update(run, engine, step)
+    def changing(run: Any, engine: Any, step: int, batch: Any) -> torch.Tensor:
+        loss: torch.Tensor = update(run, engine, step, batch)
         if step == 2:
             changed.set()
         return loss

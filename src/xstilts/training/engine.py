@@ -98,7 +98,7 @@ class Workers:
 
     def all(self, wish: bool) -> bool:
         """Whether all workers wish it."""
-        return self.sum(torch.tensor(float(wish), device=self.device)) == self.size
+        return bool(self.sum(torch.tensor(float(wish), device=self.device)) == self.size)
 
     def barrier(self) -> None:
         """Wait for all workers."""
