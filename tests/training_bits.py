@@ -110,6 +110,9 @@ def products_hash() -> str:
         ((900, 100), (100, 95)),
         ((95, 100), (100, 900)),
         ((3, 170, 98), (3, 98, 170)),
+        ((24, 700), (700, 30)),  # longer chains than some CPUs make
+        ((24, 1100), (1100, 30)),
+        ((1, 300), (300, 40)),
     ):
         factors = [torch.randn(shape, requires_grad=True) for shape in (left, right)]
         product = factors[0] @ factors[1]

@@ -152,10 +152,50 @@ def test_the_number_of_threads_decides_no_bit() -> None:
     assert len(one.splitlines()) == 14
 
 
+@pytest.mark.slow
+def test_the_width_of_vectors_decides_no_bit() -> None:
+    """A CPU with AVX-512 computes at its own speed, and yet what one with AVX2 alone does."""
+    script = str(Path(__file__).parents[1] / "training_bits.py")
+    each = (apart(None, script, "2", ONEDNN_MAX_CPU_ISA=isa) for isa in ("AVX2", "AVX512_CORE"))
+    one, other = each
+    assert one == other
+
+
+PRODUCTS_APART = """
+import hashlib, sys
+from xstilts.core import determinism
+from xstilts.core.machine import Machine
+determinism.prepare(Machine(threads=int(sys.argv[1])))
+import torch
+determinism.apply(Machine(threads=int(sys.argv[1])))
+found, draw = hashlib.sha256(), torch.Generator()
+sizes = (2, 3, 17, 64, 255, 384, 513, 700, 1024, 1025, 1536, 2100)
+for number, inner in enumerate((1, 63, 256, 384, 512, 513, 640, 1023, 1024, 1025, 1536, 17000)):
+    for rows, columns in zip(sizes, sizes[number:] + sizes[:number]):
+        if rows * inner * columns > 1 << 28:
+            continue
+        draw.manual_seed(inner * rows + columns)
+        a, b = torch.randn(rows, inner, generator=draw), torch.randn(inner, columns, generator=draw)
+        bias = torch.randn(columns, generator=draw)
+        turned = a.t().contiguous().t() @ b.t().contiguous().t()
+        for one in (a @ b, turned, torch.addmm(bias, a, b)):
+            found.update(one.numpy().tobytes())
+        torch.testing.assert_close((a @ b).double(), a.double() @ b.double(), rtol=1e-4, atol=1e-2)
+print(found.hexdigest())
+"""
+
+
+def test_a_product_has_the_same_bits_whatever_vectors_and_threads() -> None:
+    """Sizes around all limits: where chains are cut, where threads share, where NumPy computes."""
+    runs = [("AVX2", "1"), ("AVX512_CORE", "1"), ("AVX512_CORE", "3")]
+    said = {apart(PRODUCTS_APART, threads, ONEDNN_MAX_CPU_ISA=isa) for isa, threads in runs}
+    assert len(said) == 1
+
+
 def apart(code: str | None, *command: str, **environment: str) -> str:
     """What a process of its own prints, as torch keeps the kernels that it was given."""
     made = subprocess.run(
-        [sys.executable, *(["-c", code] if code else command)],
+        [sys.executable, *(["-c", code, *command] if code else command)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, *SOURCES]), **environment},
         capture_output=True,
         text=True,

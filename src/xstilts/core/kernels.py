@@ -22,9 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# oneDNN 3.12 makes chains of 1024 factors, but with AVX-512 of 512 where there are up to 1024; it
-# gives some of more than 20,000 to several threads.
-CHAIN, LONG, LONGEST = 512, 1024, 16_384
+# Factors of a chain: oneDNN 3.12 cuts longer ones by the CPU, the layout and the threads.
+CHAIN = 512
 WORK = 1 << 25  # multiplications in a block of a product
 SMALL = 1 << 15  # multiplications, for which to call oneDNN costs more than they do
 BLOCK = 1 << 22  # multiplications in a block of many small products
@@ -144,7 +143,7 @@ def _mm(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 def _linears(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
     """left right + bias, some rows at a time; oneDNN would copy a left one that is not dense."""
     rows, inner = left.shape
-    chains = [(at, _dense(right[at].t())) for at in _chains(inner)]
+    chains = [(at, _dense(right[at].t())) for at in _cuts(inner, CHAIN)]
     cuts = _cuts(rows, _share(rows, rows * inner * right.shape[1]))
     if len(cuts) == 1:
         return _linear(left, chains, bias)
@@ -161,15 +160,6 @@ def _share(rows: int, work: int) -> int:
     """Rows that one thread multiplies at once, in steps of 64: oneDNN makes code for each shape."""
     pieces = min(8, max(1, work // WORK))
     return 64 * -(-rows // (64 * pieces))
-
-
-def _chains(inner: int) -> list[slice]:
-    """Where the sum over the inner dimension is cut, so that no CPU's kernels cut it elsewhere."""
-    *before, last = _cuts(inner, LONGEST)
-    middle = last.start + CHAIN
-    if CHAIN < inner - last.start <= LONG:
-        return [*before, slice(last.start, middle), slice(middle, inner)]
-    return [*before, last]
 
 
 @torch.no_grad()  # oneDNN has slow kernels alone for what is to be differentiated
