@@ -12,6 +12,7 @@ from xstilts import tasks
 from xstilts.commands import graph, power
 from xstilts.commands.estimate import Estimate, Rate
 from xstilts.commands.obstacles import obstacles
+from xstilts.commands.peaks import Peaks
 from xstilts.core import design, flow
 from xstilts.core.params import Intermediate, Params
 
@@ -55,7 +56,7 @@ def show(
     if gains is not None:
         console.print(gains)
     console.print(rest, soft_wrap=True, markup=False)
-    for line in _costs(loaded, estimate):
+    for line in [*_costs(loaded, estimate), Peaks(loaded).line()]:
         console.print(line, soft_wrap=True)
     for line in _obstacles(loaded):
         console.print(line, soft_wrap=True, markup=False)

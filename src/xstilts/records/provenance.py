@@ -38,6 +38,7 @@ def write(
     machine: dict[str, Any],
     code: str,
     joules: Mapping[str, float] | None = None,
+    peak_bytes: Mapping[str, int] | None = None,
 ) -> Path:
     """Write the provenance of one finished stage.
 
@@ -49,6 +50,7 @@ def write(
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
         code: sha256 of what the stage runs (code.identity).
         joules: energy of the whole machine meanwhile, of its `cpu` and `gpu`, as far as it tells.
+        peak_bytes: memory at its most, of the `process` and of its `gpu` (core/peak.py).
 
     Returns:
         The file, relative to the project root.
@@ -63,6 +65,7 @@ def write(
         "started": started.astimezone(UTC).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 3),
         "joules": dict(joules or {}),
+        "peak_bytes": dict(peak_bytes or {}),
         "mlflow_run_id": mlflow_run_id,
         "mlflow_experiment_id": mlflow_experiment_id,
         "git": git_state(),

@@ -24,6 +24,12 @@ from xstilts.training.launch import MEETING, rank, share_of
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
 # whose last bits differ from make to make of CPU.
 ADAM = {"torch_adam": True, "fused": True}
+_ON_CPU = {"device": "cpu", "pin_memory": True}
+OFFLOADED: dict[str, dict[str, Any]] = {
+    "none": {},
+    "optimizer": {"offload_optimizer": _ON_CPU},
+    "parameters": {"offload_optimizer": _ON_CPU, "offload_param": _ON_CPU},
+}
 
 
 def device(machine: Machine) -> torch.device:
@@ -185,15 +191,16 @@ def _config(
         "gradient_accumulation_steps": count,
         "gradient_clipping": training.clip,
         "zero_optimization": {
-            # In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
-            "stage": max(machine.stage, 1) if half else machine.stage,
+            "stage": machine.stage_of(training.precision),
             # DeepSpeed's default, always 5e8 elements, costs a small model 2 GB at each update.
             "reduce_bucket_size": bucket,
             "allgather_bucket_size": bucket,
             # One worker sends its gradients to nobody: to gather them in one buffer first, weight
             # by weight, keeps a GPU waiting.
             "contiguous_gradients": workers.size > 1,
+            **OFFLOADED[machine.offload],
         },
+        "zero_force_ds_cpu_optimizer": False,  # DeepSpeed's own for the CPU needs a compiler
         # To look for infinity at every gradient keeps a GPU waiting; the loop looks at the loss,
         # and at the last weights.
         "bf16": {"enabled": half, "check_grad_overflow": False},

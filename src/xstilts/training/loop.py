@@ -29,11 +29,12 @@ from xstilts.core.progress import Observe
 from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
 from xstilts.model.heads import WithHeads
-from xstilts.training import batches, schedule, state
+from xstilts.training import batches, fit, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize
 
 LOG_POINTS = 100  # points of a loss curve
-SAVE_CHECK = 20  # steps between two looks at the clock
+SAVE_CHECK = 20  # steps between two looks at the clock, of which all workers hear
+SLOW = 10.0  # seconds of an update, from which on it is looked at after each
 TRAINED = "trained.safetensors"  # in a state's folder, when all is done
 BEST = "best.safetensors"  # the best weights so far, with `select: best`
 
@@ -119,7 +120,7 @@ def train(run: Run) -> tuple[Path, History]:
     cut by ZeRO or rounded by bf16. What was trained before is read.
 
     Raises:
-        UserError: no rows, or a batch that the processes cannot share.
+        UserError: no rows, a batch that the processes cannot share, or too little memory.
         Diverged: a loss that is no number.
     """
     trained, finished = run.state / TRAINED, run.state / "history.json"
@@ -134,7 +135,10 @@ def train(run: Run) -> tuple[Path, History]:
         raise UserError(f"{run.spec.title}: {wrong}. Mend: give a smaller `stop`, or leave it out")
     training, setup = run.spec.training, run.setup
     unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
-    model = run.build().to(setup.workers.device)
+    free = fit.free(setup.workers)  # before the model takes of it
+    model = run.build()
+    fit.prepare(model, run.spec, run.data, setup, free)
+    model.to(setup.workers.device)
     engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
         history = _steps(run, engine)
@@ -158,7 +162,7 @@ def _steps(run: Run, engine: Any) -> History:
     setup = run.setup
     client = state.load(engine, run.state, setup.workers)
     history = History(**client["history"]) if client else History()
-    steps, saved = run.steps, time.monotonic()
+    steps, saved, every = run.steps, time.monotonic(), 0
     engine.train()
     with setup.observe.progress(run.spec.title, steps) as advance:
         advance(history.step)
@@ -170,8 +174,10 @@ def _steps(run: Run, engine: Any) -> History:
             _log(history, steps, setup.observe)
             if run.selects and _evaluate(run, engine, history):
                 break
-            late = time.monotonic() - saved > setup.machine.save_seconds
-            if history.step % SAVE_CHECK == 0 and setup.workers.agree(late):
+            took = time.monotonic() - saved
+            every = every or (1 if setup.workers.agree(took > SLOW) else SAVE_CHECK)
+            late = took > setup.machine.save_seconds
+            if history.step % every == 0 and setup.workers.agree(late):
                 kept = {"history": asdict(history)}
                 state.save(engine, run.state, history.step, kept, setup.workers)
                 saved = time.monotonic()
@@ -265,7 +271,7 @@ def _write_weights(run: Run, engine: Any, path: Path) -> None:
         Diverged: one of them is no number, of which the loss before the last update tells nothing.
     """
     weights = full_weights(engine)
-    lost = sorted(name for name, weight in weights.items() if not weight.isfinite().all())
+    lost = sorted(name for name, weight in weights.items() if not _finite(weight))
     if lost:
         raise Diverged(
             f"{run.spec.title}: {lost[0]} is no number after the last update. "
@@ -275,6 +281,11 @@ def _write_weights(run: Run, engine: Any, path: Path) -> None:
         with files.draft(path) as temporary:
             save_file(weights, temporary)
     run.setup.workers.barrier()
+
+
+def _finite(weight: torch.Tensor) -> bool:
+    """Whether all are numbers; unlike `isfinite().all()`, without a copy of the weights."""
+    return all(math.isfinite(end) for end in weight.aminmax())
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -104,6 +104,7 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
             "versions": {package: metadata.version(package) for package in PACKAGES},
             "workers": int(os.environ.get("WORLD_SIZE", "1")),
             "zero": machine.stage,
+            "offload": machine.offload,
             "micro_batch": machine.micro_batch,
             "bits": determinism.asked(machine),
             "device": device_name(machine),
