@@ -1,5 +1,6 @@
 """Activation checkpointing and offload: the bits of a training without them, and chosen by need."""
 
+import gc
 import re
 from functools import partial
 from pathlib import Path
@@ -189,3 +190,30 @@ def test_a_system_that_does_not_tell_is_not_asked_again(
 def test_the_stage_is_the_least_that_can_do_what_is_asked(given: Any, stage: int) -> None:
     """Nobody needs to know which stage of ZeRO moves what."""
     assert Machine(**given).stage == stage
+
+
+@pytest.mark.parametrize("zero", [0, 1, 2, 3])
+def test_a_training_leaves_nothing_behind(tmp_path: Path, zero: int) -> None:
+    """Phase iii trains one target after another: a second model would lie beside the first one's.
+
+    Without the garbage collector, which comes when it likes.
+    """
+
+    def numbers() -> int:
+        held = {
+            id(one.untyped_storage()): one.untyped_storage().nbytes()
+            for one in gc.get_objects()
+            if isinstance(one, torch.Tensor)
+        }
+        return sum(held.values()) // 4
+
+    machine = Machine(threads=1, micro_batch=4, zero=zero)
+    weights = sum(weight.numel() for weight in jobs.model("single", 0.1).parameters())
+    gc.collect()
+    before = numbers()
+    gc.disable()
+    try:
+        loop.train(jobs.a_run(tmp_path, machine, steps=2, epochs=None))
+        assert numbers() - before < weights
+    finally:
+        gc.enable()

@@ -247,3 +247,20 @@ def full_weights(running: Any) -> dict[str, Tensor]:
             value = parameter.detach()
         weights[name] = value.to("cpu", torch.float32, copy=True).contiguous()
     return weights
+
+
+def release(running: Any) -> None:
+    """End an engine and free what it holds, at once.
+
+    DeepSpeed's engines refer to themselves. Weights and moments would lie there beside the next
+    model until Python looks for such circles, and those of stage 3, which lead through C++, for
+    ever: each training left five times its weights (tried with 0.19.8).
+    """
+    optimizer, model = running.optimizer, running.module
+    running.destroy()
+    for held in (optimizer, getattr(optimizer, "optimizer", None)):
+        if held is not None:
+            vars(held).clear()
+    for parameter in model.parameters():
+        vars(parameter).clear()
+        parameter.grad, parameter.data = None, torch.empty(0)

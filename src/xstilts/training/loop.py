@@ -30,7 +30,7 @@ from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
 from xstilts.model.heads import WithHeads
 from xstilts.training import batches, fit, schedule, state
-from xstilts.training.engine import Setup, full_weights, initialize
+from xstilts.training.engine import Setup, full_weights, initialize, release
 
 LOG_POINTS = 100  # points of a loss curve
 SAVE_CHECK = 20  # steps between two looks at the clock, of which all workers hear
@@ -145,7 +145,7 @@ def train(run: Run) -> tuple[Path, History]:
         if not run.selects:
             _write_weights(run, engine, trained)
     finally:
-        engine.destroy()
+        release(engine)
     if setup.workers.rank == 0:
         if run.selects:
             with files.draft(trained) as out:  # a move would be lost with a kill just after it
