@@ -27,7 +27,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ from xstilts.core.machine import Machine
 from xstilts.core.params import Architecture
 
 BAR = 20.0  # GB
-BATCH, LENGTH = 8, 64
+BATCH = 8
 TRAINING_ROWS, SCORED_ROWS = 64, 16
 LANGUAGES = ("en", "sw")
 MODEL, NLI, XNLI = "random/encoder", "nyu-mll/glue", "facebook/xnli"
@@ -54,6 +54,7 @@ class Scale:
 
     shape: Architecture
     steps: int
+    length: int = 64  # pieces of a sequence
 
 
 LARGE = Scale(
@@ -104,8 +105,8 @@ def make_rows(scale: Scale, root: Path) -> None:
     def write(path: Path, count: int) -> None:
         rows = [
             {
-                "premise": " ".join(draw.choices(known, k=LENGTH // 2)),
-                "hypothesis": " ".join(draw.choices(known, k=LENGTH // 2)),
+                "premise": " ".join(draw.choices(known, k=scale.length // 2)),
+                "hypothesis": " ".join(draw.choices(known, k=scale.length // 2)),
                 **{"label": row % 3, "idx": row},
             }
             for row in range(count)
@@ -145,7 +146,7 @@ def study(scale: Scale, mirror: Path) -> dict[str, Any]:
         "description": "For bench/large.py",
         "data": {"source": f"mirror:{mirror}"},
         "pretrain": {"hub": {"model": MODEL, "revision": "0" * 40}},
-        "training": {**training, "max_length": LENGTH},
+        "training": {**training, "max_length": scale.length},
         "baseline_seeds": [1],
         "intermediate": [{"task": "mnli", "languages": ["en"], "sizes": [16], "seeds": [1]}],
         "targets": {
@@ -206,7 +207,7 @@ class Bench:
         began = time.monotonic()
         mirror = self.root / "mirror"
         make_rows(self.scale, mirror)
-        small = ["--small"] if self.scale is SMALL else []
+        small = ["--small"] if self.scale.shape == SMALL.shape else []
         place = str(mirror / "models" / MODEL)
         subprocess.run([sys.executable, __file__, "--make", place, *small], check=True)
         share = {"save_share": 1.0} if "save_share" in Machine.model_fields else {}
@@ -299,10 +300,11 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--small", action="store_true", help="a tiny encoder")
+    parser.add_argument("--length", type=int, default=64, help="pieces of a sequence; usually 64")
     parser.add_argument("--folder", type=Path, help="an empty one, which is kept")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)  # in a process of its own
     given = parser.parse_args()
-    scale = SMALL if given.small else LARGE
+    scale = replace(SMALL if given.small else LARGE, length=given.length)
     if given.make:
         make_model(scale, given.make)
         return 0

@@ -18,7 +18,7 @@ from xstilts.core.machine import Machine
 from xstilts.kinds import modules
 from xstilts.model import checkpoint, heads
 from xstilts.training import fit, loop
-from xstilts.training.memory import Layout, Micro, Shape, needed
+from xstilts.training.memory import USABLE, Layout, Micro, Shape, needed
 
 MACHINE = Machine(threads=1, micro_batch=4)
 TWICE = Machine(threads=1, micro_batch=4, activation_checkpointing=True)
@@ -140,11 +140,11 @@ def test_activations_are_computed_twice_only_where_they_would_not_fit(
     run = jobs.a_run(tmp_path / "a", MACHINE)
     plain, twice = bytes_of(run, False), bytes_of(run, True)
     assert twice < plain
-    monkeypatch.setattr(fit, "free", lambda workers: 1.001 * plain / fit.USABLE)
+    monkeypatch.setattr(fit, "free", lambda workers: 1.001 * plain / USABLE)
     weights, _ = jobs.trained(tmp_path / "a", MACHINE)
     assert not checkpointed
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(fit, "free", lambda workers: 0.999 * plain / fit.USABLE)
+    monkeypatch.setattr(fit, "free", lambda workers: 0.999 * plain / USABLE)
     other, _ = jobs.trained(tmp_path / "b", MACHINE)
     assert checkpointed
     assert equal(weights, other)

@@ -45,8 +45,7 @@ def write(
     Args:
         started: start as an aware datetime, or seconds since the epoch.
         seconds: wall-clock duration.
-        mlflow_run: ids of the live run and its experiment in the MLflow store of this machine;
-            None when untracked.
+        mlflow_run: ids of the live run and its experiment in this machine's store; None: untracked.
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
         code: sha256 of what the stage runs (code.identity).
         joules: energy of the whole machine meanwhile, of its `cpu` and `gpu`, as far as it tells.
@@ -57,7 +56,6 @@ def write(
     """
     if not isinstance(started, datetime):
         started = datetime.fromtimestamp(started, UTC)
-    path = paths.provenance(study, stage, key)
     content = {
         "study": study,
         "stage": stage,
@@ -76,6 +74,7 @@ def write(
         "machine": _publishable(machine),
         "bits": _publishable(determinism.report(load_machine())),
     }
+    path = paths.provenance(study, stage, key)
     files.write_json(path, content)
     return path
 

@@ -18,9 +18,8 @@ from xstilts.core.errors import UserError
 from xstilts.model.heads import WithHeads
 from xstilts.training import batches
 from xstilts.training.engine import Setup, Workers
-from xstilts.training.memory import Layout, Micro, Shape, needed
+from xstilts.training.memory import Layout, Micro, Shape, fits, needed
 
-USABLE = 0.9  # of what is free: memory is given in blocks, and a prediction may be short
 GB = 1e9
 
 
@@ -56,13 +55,13 @@ def _needed(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free
     weights = sum(weight.numel() for weight in model.parameters())
     shape = Shape.of_config(model.encoder.config.to_dict(), weights)
     layout = Layout.of(setup.machine, training, workers.device.type)
-    least = {False: 0.0, True: 0.0}
     for micro in _micros(spec, data, setup):
-        least = {way: needed(shape, training, micro, layout, way) for way in least}
-        if workers.agree(least[False] <= USABLE * free):
+        if workers.agree(fits(shape, training, micro, layout, free)):
             return False
-    plain, twice = (f"{least[way] / GB:.1f} GB" for way in (False, True))
-    if not workers.agree(least[True] <= USABLE * free):
+    plain, twice = (
+        f"{needed(shape, training, micro, layout, way) / GB:.1f} GB" for way in (False, True)
+    )
+    if not workers.agree(fits(shape, training, micro, layout, free, recompute=True)):
         each = " in each process" if workers.size > 1 else ""
         raise UserError(
             f"{spec.title} would take about {twice} of memory{each}, and {free / GB:.1f} GB are "

@@ -20,6 +20,7 @@ from xstilts.model.published import Encoder
 FLOAT = 4  # bytes
 BUCKET = 500_000_000  # elements that DeepSpeed sends at once, at most
 LIVE = 1_000_000_000  # weights that stage 3 of ZeRO leaves whole for the next use, at most
+USABLE = 0.9  # of what is free: memory is given in blocks, and a prediction may be short
 # Layers' activations that a backward pass works on, beside those that are kept; on a CPU also what
 # the C library does not give back at once, which blocks of less than 32 MB are.
 WORKING, WORKING_CPU = 2, 5
@@ -193,6 +194,18 @@ def needed(
     written = FLOAT * trained  # a copy of what was learnt, on its way to a file
     read = 2 * FLOAT * shape.weights  # a checkpoint's file is mapped beside the model
     return max(resident + max(update, backward, written), read)
+
+
+def fits(
+    shape: Shape,
+    training: Training,
+    micro: Micro,
+    layout: Layout,
+    free: float,
+    recompute: bool = False,
+) -> bool:
+    """Whether so many free bytes will do."""
+    return needed(shape, training, micro, layout, recompute) <= USABLE * free
 
 
 def _resident(shape: Shape, trained: int, layout: Layout) -> float:
