@@ -10,7 +10,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
 STAMP := .venv/installed
 PIP := pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo mirror test test-all crashtest pythontest doctor lint ui clean
+.PHONY: help install demo mirror test test-all crashtest pythontest doctor lint bench ui clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ lint: install ## Check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+bench: install ## Compare speed and memory with transformers' Trainer (15 minutes; BENCH=--small: 1)
+	python bench/speed.py $(BENCH)
 
 ui: install ## Open the MLflow UI on the study in use
 	xstilts ui

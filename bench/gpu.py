@@ -35,15 +35,13 @@ if __name__ == "__main__":  # before numpy and torch are imported
     determinism.prepare(machine.Machine())
 
 import numpy as np
+import rivals
 import torch
+from harness import operations
 from tokenizers import Tokenizer, models
 from transformers import (
-    DataCollatorWithPadding,
     PreTrainedTokenizerFast,
-    PrinterCallback,
-    Trainer,
     TrainerCallback,
-    TrainingArguments,
     XLMRobertaForQuestionAnswering,
     XLMRobertaForSequenceClassification,
 )
@@ -219,12 +217,6 @@ def _ids(rng: np.random.Generator, scale: Scale, length: int) -> list[int]:
     return [0, *rng.integers(5, scale.shape.vocabulary, length - 2).tolist(), 2]
 
 
-def operations(shape: Architecture, lengths: list[int]) -> float:
-    """Floating-point operations of a forward pass over texts, without padding and vocabulary."""
-    dense = 2 * (4 * shape.hidden**2 + 2 * shape.hidden * shape.feed_forward)
-    return float(sum(shape.layers * (n * dense + 4 * n**2 * shape.hidden) for n in lengths))
-
-
 def matmul(bench: Bench) -> None:
     """Products of random bf16 matrices."""
     side, times = bench.scale.side, 20
@@ -298,13 +290,6 @@ class Clock(TrainerCallback):
         self.times.append(self.bench.wait() if done else time.perf_counter())
 
 
-class InOrder(Trainer):
-    """A `Trainer` that takes its rows as they come."""
-
-    def _get_train_sampler(self, *given: Any, **more: Any) -> Any:
-        return torch.utils.data.SequentialSampler(self.train_dataset)
-
-
 def trainer(bench: Bench, task: Task, folder: str, steps: int, features: list[Feature]) -> Any:
     """A `Trainer` on given rows, as its documentation has it."""
     with torch.device("meta"):
@@ -313,31 +298,17 @@ def trainer(bench: Bench, task: Task, folder: str, steps: int, features: list[Fe
     torch.manual_seed(SEED)
     with torch.device(bench.workers.device):
         model = task.theirs(config)
-    names = {"label": "labels", "start": "start_positions", "end": "end_positions"}
-    rows = [
-        {"input_ids": feature["ids"][0], **{names[k]: feature[k] for k in names if k in feature}}
-        for feature in features
-    ]
-    for row in rows:
-        row["attention_mask"] = [1] * len(row["input_ids"])
-    arguments = TrainingArguments(
+    return rivals.trainer(
+        model,
+        rivals.collator(task.kind, bench.tokenizer, pad_to_multiple_of=8),
+        rivals.rows_of(features, task.kind),
         folder,
+        steps,
+        BATCH,
         bf16=True,
-        max_steps=steps,
-        per_device_train_batch_size=BATCH,
         per_device_eval_batch_size=2 * BATCH,
-        learning_rate=1e-5,
-        logging_strategy="no",
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
         use_cpu=not bench.cuda(),
     )
-    collate = DataCollatorWithPadding(bench.tokenizer, pad_to_multiple_of=8)
-    made = InOrder(model, arguments, collate, train_dataset=rows)
-    made.remove_callback(PrinterCallback)
-    return made
 
 
 @contextmanager
@@ -453,9 +424,10 @@ def bits(bench: Bench) -> None:
             with tempfile.TemporaryDirectory() as place:
                 folder = Path(place)
                 if way == "stopped":
+                    often = {"save_seconds": 1e-9, "save_share": 1.0}
                     try:
                         stop = Watch(stop=half + 3)
-                        kit(bench, task, folder, stop, updates, micro_batch=16, save_seconds=1e-9)
+                        kit(bench, task, folder, stop, updates, micro_batch=16, **often)
                     except Stopped:
                         pass
                 watch = Watch()

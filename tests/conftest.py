@@ -220,11 +220,17 @@ def refused(cli: Cli) -> Callable[..., str]:
 
 
 def _listing() -> dict[str, bytes]:
-    """Every file of the project with its content, and hidden folders, where drafts are made."""
+    """Every file of the project with its content, and hidden folders, where drafts are made.
+
+    But for features, which may be kept for the next run by one that fails later.
+    """
+    kept = Path(".state/features")
     return {
         str(path): path.read_bytes() if path.is_file() else b""
         for path in Path().rglob("*")
-        if path.is_file() or path.name.startswith(".")
+        if (path.is_file() or path.name.startswith("."))
+        and path != kept.parent
+        and kept not in path.parents
     }
 
 

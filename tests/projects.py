@@ -23,7 +23,7 @@ from xstilts.core.progress import Observe
 ROOT = Path(__file__).parents[1]
 BIN = str(Path(sys.executable).parent)
 # States are saved as often as may be, so that kills meet half-written ones.
-OFTEN = "threads: 1\nmicro_batch: 4\nsave_seconds: 0.01\n"
+OFTEN = "threads: 1\nmicro_batch: 4\nsave_seconds: 0.01\nsave_share: 1\n"
 STEPS = 60
 STAGES = 16  # of the small study, `code` included
 # Planted: none may be found in what a study leaves behind.

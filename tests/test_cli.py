@@ -7,16 +7,22 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import conftest
+import fake_study
 import pytest
 from typer.testing import CliRunner
 
 from xstilts import __version__, cli, pipeline
-from xstilts.core import flow
+from xstilts.core import design, flow
 from xstilts.core.errors import UserError
+from xstilts.core.progress import Observe
+from xstilts.stages import aggregate
 from xstilts.training import launch
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
-HEAVY = ("torch", "transformers", "deepspeed", "mlflow", "datasets", "matplotlib")
+HEAVY = ("torch", "transformers", "deepspeed", "peft", "mlflow", "datasets", "matplotlib")
+# What data stages may load: prepare reads the cards of data sets, report draws.
+NEEDED = {"prepare": ["datasets"], "report": ["matplotlib"]}
 WATCHED = f"""
 import sys
 from xstilts.cli import main
@@ -29,11 +35,11 @@ sys.exit(code)
 """
 
 
-def watched(*arguments: str) -> subprocess.CompletedProcess[str]:
+def watched(*arguments: str, tracking: str = "off") -> subprocess.CompletedProcess[str]:
     """Run the command line and print which heavy packages it loaded."""
     return subprocess.run(
         [sys.executable, "-c", WATCHED, *arguments],
-        env={**os.environ, "XSTILTS_TRACKING": "off"},
+        env={**os.environ, "XSTILTS_TRACKING": tracking},
         capture_output=True,
         text=True,
         timeout=60,
@@ -52,15 +58,46 @@ def test_help_names_every_verb_and_loads_nothing_heavy() -> None:
     assert "loaded: []" in done.stderr
 
 
-def test_data_stages_load_nothing_heavy(project: Path) -> None:
+DATA_STAGES = {
+    "fetch": "world--nouns",
+    "prepare": "world_qa",
+    "check": "small",
+    "subsample": "world_qa-qaa-s1",
+    "aggregate": "fake",
+    "report": "fake",
+}
+
+
+def test_every_stage_that_trains_nothing_is_a_data_stage() -> None:
+    """So that a new stage is looked at below."""
+    assert set(DATA_STAGES) == set(flow.WORDS) - set(flow.TRAINED)
+
+
+@pytest.mark.parametrize(("word", "key"), DATA_STAGES.items())
+def test_data_stages_load_nothing_heavy(word: str, key: str, prepared: Path) -> None:
     """They run on login nodes and in small containers, one process a task."""
-    flow = {"fetch": "world--nouns", "prepare": "world_qa", "subsample": "world_qa-qaa-s1"}
-    for word, key in flow.items():
-        done = watched(word, key)
-        assert done.returncode == 0, done.stderr
-        cards = ["datasets"] * (word == "prepare")  # it reads the cards of data sets
-        assert f"loaded: {cards}" in done.stderr, word
-    assert Path("data/subsample/small/world_qa-qaa-s1/40.parquet").is_file()
+    if key == "fake":
+        _transferred()
+    done = watched(word, key)
+    assert done.returncode == 0, done.stderr
+    assert f"loaded: {NEEDED.get(word, [])}\n" in done.stderr
+
+
+def _transferred() -> None:
+    """A study in which all but the asked stage is done, in use."""
+    params = fake_study.params()
+    fake_study.write(params, examples=50)
+    Path("params.yaml").write_text("study: fake\n")
+    conftest.write_study({"study": "fake"})
+    design.write(params.model_dump(mode="json"))
+    aggregate.run(params, "fake", Observe(quiet=True))
+
+
+def test_tracking_loads_no_torch(prepared: Path) -> None:
+    """MLflow has flavours for torch and transformers, which a data stage has no use for."""
+    done = watched("subsample", "world_qa-qaa-s1", tracking="on")
+    assert done.returncode == 0, done.stderr
+    assert "loaded: ['mlflow']\n" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [("study", "list"), ("study", "use", "small")])

@@ -78,7 +78,7 @@ def predict(decoder: Decoder, rows: list[Row]) -> list[int]:
         decoder.kind,
         features,
         decoder.tokenizer.pad_token_id,
-        decoder.batch,
+        decoder.tokens,
         decoder.workers,
         decoder.part,
     )

@@ -30,7 +30,7 @@ from xstilts.core.machine import Machine
 from xstilts.core.params import Architecture, Mixing, Training
 from xstilts.evaluation.embed import Pooled
 from xstilts.kinds import modules
-from xstilts.model import adapters, checkpoint, heads
+from xstilts.model import adapters, checkpoint, heads, packed
 from xstilts.training import loop
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.predict import predict
@@ -92,13 +92,13 @@ def hashed(*arrays: Any) -> str:
 
 
 def encoder_hash(name: str) -> str:
-    """Of the gradients of an architecture's random encoder, all tokens but one seen."""
+    """Of the gradients of an architecture's random encoder, sequences of two lengths."""
     with tempfile.TemporaryDirectory() as folder:
         encoder = checkpoint.load_encoder(training_encoders.checkpoint(name, Path(folder)))
-    ids = torch.arange(30).reshape(3, 10) % 8
-    mask = torch.ones_like(ids)
-    mask[1, 9] = 0
-    encoder(input_ids=ids, attention_mask=mask).last_hidden_state.sin().sum().backward()
+    rows = [[token % 8 for token in range(length)] for length in (10, 9, 10)]
+    batch = packed.pack(rows, None, np.arange(29), encoder.config.pad_token_id, torch.device("cpu"))
+    packed.prepare(encoder)
+    packed.run(encoder, batch)[0].sin().sum().backward()
     return hashed(*(one.grad for one in encoder.parameters() if one.grad is not None))
 
 
@@ -132,7 +132,7 @@ def main(machine: Machine) -> None:
             print(name, hashed(path.read_bytes()), flush=True)
     pooled, rows = Pooled(model("mlm").encoder, 1, "mean"), data("mlm").features
     retrieval, workers = modules.get("retrieval"), setup.workers
-    print("embeddings", hashed(*predict(pooled, retrieval, rows, 1, 8, workers)), flush=True)
+    print("embeddings", hashed(*predict(pooled, retrieval, rows, 1, 300, workers)), flush=True)
     for name in training_encoders.NAMES:
         print(name, encoder_hash(name), flush=True)
 

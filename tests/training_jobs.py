@@ -29,6 +29,7 @@ TRAINING = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "dropout": 0.1, "max
 ROWS = 20  # so that a batch straddles two epochs
 ADAPTER = Adapter(rank=4, dropout=0.1)
 QUIET = Observe(quiet=True)
+EVER = {"save_seconds": 1e-9, "save_share": 1.0}  # a state at each look at the clock
 
 
 class Words:
@@ -97,12 +98,14 @@ def model(job: str, dropout: float) -> heads.WithHeads:
     """The model of a job before its training."""
     torch.manual_seed(0)
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, dropout)
-    made = [modules.get("classification").head(16, ["a", "b"], dropout)]
+    made = [modules.get("classification").head(SHAPE.hidden, ["a", "b"], dropout)]
     if job == "mix":
-        made.append(modules.get("tagging").head(16, ["a", "b", "c"], dropout))
+        made.append(modules.get("tagging").head(SHAPE.hidden, ["a", "b", "c"], dropout))
         made.append(checkpoint.language_head(whole))
     fused = {"attention": [0], "mix": [0, 1]}.get(job, [])
-    net = heads.WithHeads(whole.base_model, made, {i: heads.LayerAttention(16) for i in fused})
+    net = heads.WithHeads(
+        whole.base_model, made, {i: heads.LayerAttention(SHAPE.hidden) for i in fused}
+    )
     if job == "adapter":
         adapters.add(net.encoder, ADAPTER)
     return net
@@ -147,12 +150,12 @@ def stop_at(step: int, die: bool = False) -> Any:
     """Make `training._update` end the training before `step`; gives what undoes that."""
     update = loop._update
 
-    def ending(run: Any, engine: Any, now: int) -> float:
+    def ending(run: Any, engine: Any, now: int, batch: Any) -> torch.Tensor:
         if now == step:
             if die:
                 os.kill(os.getpid(), 9)
             raise Stopped
-        return update(run, engine, now)
+        return update(run, engine, now, batch)
 
     loop._update = ending
     return update
@@ -162,7 +165,7 @@ def run(
     folder: str, zero: int, job: str = "single", stop: int = -1, die: int = -1, **layout: Any
 ) -> None:
     """One run of a plan; states are saved every other step."""
-    machine = Machine(zero=zero, threads=1, micro_batch=2, save_seconds=1e-9, **layout)
+    machine = Machine(zero=zero, threads=1, micro_batch=2, **EVER, **layout)
     loop.SAVE_CHECK = 2
     update = stop_at(max(stop, die), die >= 0)
     try:

@@ -122,7 +122,7 @@ def target(kind: str, **changes: Any) -> Target:
         **{"languages": LANGUAGES, "source_language": "qaa", "train_limit": None},
         **{"train_rows": str(folder / "qaa.train.parquet") if trained else None},
         **{"validation": None, "training": Training(**TRAINING) if trained else None},
-        **{"layer": 1, "batch": 4, "max_length": 24},
+        **{"layer": 1, "max_length": 24},
         **{"candidates": LANGUAGES if kind == "ranking" else []},
     }
     return Target(**{**spec, **changes})

@@ -239,6 +239,17 @@ def show(
 
 
 @app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="Its folder, of models/ or results/transfer/.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+) -> None:
+    """Write a study's model as plain transformers loads it, with the whole vocabulary."""
+    from xstilts.evaluation.export import show_export
+
+    show_export(model, folder)
+
+
+@app.command()
 def where() -> None:
     """Say where the report of the study in use is, and how to see its runs."""
     from xstilts.commands.view import show_places

@@ -63,6 +63,7 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
         tracking.track(word, key, loaded.study, spec, enabled=first) as tracker,
         disk(folder),
     ):
+        gc.freeze()  # what imports left is never garbage: not to be searched again and again
         gc.enable()  # off since the start, for the imports
         record = stage.run(loaded, key, Observe(tracker.log, quiet=not first))
         if first:

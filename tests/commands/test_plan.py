@@ -86,6 +86,23 @@ def test_a_study_that_does_not_compile_leaves_params_as_they_were(project: Path)
     assert {path.name for path in Path().iterdir()} == names
 
 
+def test_what_the_encoder_has_seen_is_said_before_anything_runs(
+    project: Path, on_hub: Callable[..., dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By `study use` and by `plan`, with the set and where that is said."""
+    study = on_hub() | {"pretrain": {"encoder": "e5-small"}}
+    study["targets"] = {"xquad": {"source_language": "en", "protocol": "xtreme"}}
+    Path("studies/small.yaml").write_text(yaml.safe_dump(study))
+    use.use("small")
+    used = capsys.readouterr().out
+    plan.show(design.load(), set())
+    planned = capsys.readouterr().out
+    for text in (used, planned):
+        assert "Warning: what intfloat/multilingual-e5-small has seen before" in text
+        assert "xquad (scored), the same rows: XQuAD validation (ar en es hi vi zh) [arXiv" in text
+        assert "squad_v1 (fine-tuned on), the same rows: SQuAD 1.1 train" in text
+
+
 def test_studies_are_listed_with_the_one_in_use_marked(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

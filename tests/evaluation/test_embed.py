@@ -10,6 +10,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from xstilts.core.errors import UserError
 from xstilts.evaluation.embed import Pooled, embed, embeddings
+from xstilts.model import packed
 from xstilts.training.engine import Workers
 
 LAYERS = 3
@@ -40,7 +41,7 @@ def test_each_text_is_pooled_as_if_it_were_alone(
     encoder: XLMRobertaModel, tokenizer: Any, layer: int, pooling: Any
 ) -> None:
     """Padding in a mean, or a wrong layer, gives numbers that look as good as the right ones."""
-    found = embeddings(Pooled(encoder, layer, pooling), TEXTS, tokenizer, 32, 2, ALONE)
+    found = embeddings(Pooled(encoder, layer, pooling), TEXTS, tokenizer, 32, 20, ALONE)
     assert found.shape == (len(TEXTS), 16)
     for text, row in zip(TEXTS, found, strict=True):
         ids = tokenizer([text], truncation=True, max_length=32)["input_ids"]
@@ -51,22 +52,23 @@ def test_each_text_is_pooled_as_if_it_were_alone(
         np.testing.assert_allclose(row, wanted, rtol=1e-4, atol=1e-5)
 
 
-def test_the_tokens_of_a_mean_are_those_of_the_mask(encoder: XLMRobertaModel) -> None:
-    """Special tokens count, pads do not: the rule of jiant, which the scripts share."""
-    states = torch.arange(12.0).reshape(1, 4, 3)
-    fake: Any = lambda **_: SimpleNamespace(hidden_states=(states, None))  # noqa: E731
-    ids, mask = torch.zeros(1, 4), torch.tensor([[1, 1, 1, 0]])
-    assert embed(fake, ids, mask, 0).tolist() == [[3.0, 4.0, 5.0]]
-    assert embed(fake, ids, mask, 0, "cls").tolist() == [[0.0, 1.0, 2.0]]
-
-
-@pytest.mark.parametrize("layer", [-1, 1])
-def test_the_last_layer_is_what_the_encoder_gives(layer: int) -> None:
+def test_the_last_layer_is_what_the_encoder_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     """ModernBERT norms its last states after it has noted them as hidden states."""
-    noted, given = torch.zeros(1, 2, 3), torch.ones(1, 2, 3)
+    monkeypatch.setitem(packed.BEFORE, "fake", lambda config: 0)
+    noted, given = torch.zeros(1, 32, 3), torch.ones(1, 32, 3)
     found = SimpleNamespace(hidden_states=(noted, noted), last_hidden_state=given)
-    fake: Any = lambda **_: found  # noqa: E731
-    assert embed(fake, torch.zeros(1, 2), torch.ones(1, 2), layer).tolist() == [[1.0] * 3]
+
+    class Fake:
+        config = SimpleNamespace(model_type="fake")
+
+        def __call__(self, **_: Any) -> SimpleNamespace:
+            return found
+
+    fake: Any = Fake()
+    batch = packed.pack([[5, 6]], None, np.zeros(1, np.int64), 1, torch.device("cpu"))
+    for layer in (-1, 1):
+        assert embed(fake, batch, layer).tolist() == [[1.0] * 3]
+    assert embed(fake, batch, 0).tolist() == [[0.0] * 3]
 
 
 @pytest.mark.parametrize("layer", [LAYERS + 1, -LAYERS - 2])

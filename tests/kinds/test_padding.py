@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from kind_rows import LABELS, ROWS
 from torch import nn
 
 from xstilts.core.params import Training
@@ -15,29 +16,6 @@ from xstilts.model.heads import WithHeads
 from xstilts.training import batches
 
 HIDDEN = 16
-LABELS = ["a", "b", "c"]
-ANSWER = [{"text": "nemoti", "start": 7}]
-ROWS: dict[str, list[dict[str, Any]]] = {
-    "classification": [
-        {"text_a": "tapika " * n, "text_b": "nemoti" if n % 2 else None, "label": n % 3}
-        for n in (1, 5, 2, 13)
-    ],
-    "multiple_choice": [
-        {
-            "context": "tapika " * n,
-            "question": "42",
-            "choices": ["nemoti"] + ["x " * n] * n,
-            "label": 1,
-        }
-        for n in (1, 3, 2, 4)
-    ],
-    "span": [
-        {"context": "tapika nemoti " * n, "question": "x", "answers": ANSWER[: n % 2]}
-        for n in (1, 5, 30, 2)
-    ],
-    "tagging": [{"tokens": ["tapika", "бвгдае"] * n, "tags": [1, 2] * n} for n in (1, 5, 2, 20)],
-    "mlm": [{"text": "tapika nemoti " * n, "pair": "x" * (n % 2) or None} for n in (1, 5, 2, 12)],
-}
 
 
 def net(kind: ModuleType, name: str, vocabulary: int) -> nn.Module:
@@ -77,9 +55,9 @@ def test_the_loss_of_a_batch_is_the_sum_of_the_losses_of_its_rows(
     assert len(lengths) > 1, "without padding there is nothing to test"
 
     def loss(some: list[Any]) -> float:
-        tensors = batches.collate(some, tokenizer.pad_token_id, torch.device("cpu"))
+        packed = batches.collate(some, kind, tokenizer.pad_token_id, torch.device("cpu"))
         with torch.inference_mode():
-            return float(kind.loss(model(**tensors), some))
+            return float(kind.loss(model(packed), some))
 
     together, apart = loss(features), [loss([feature]) for feature in features]
     assert together == pytest.approx(sum(apart), rel=1e-4)

@@ -14,6 +14,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from xstilts.core.errors import UserError
 from xstilts.core.params import Training
 from xstilts.kinds import ranking
+from xstilts.model import packed
 from xstilts.training import batches
 
 CPU = torch.device("cpu")
@@ -53,12 +54,13 @@ class Net(nn.Module):
             pad_token_id=1,
         )
         self.encoder = XLMRobertaModel(config, add_pooling_layer=False)
+        packed.prepare(self.encoder)
         self.head = ranking.head(16, [], 0.1)
         self.eval()
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        output: torch.Tensor = self.head(hidden.last_hidden_state)
+    def forward(self, batch: packed.Packed) -> torch.Tensor:
+        (hidden,) = packed.run(self.encoder, batch)
+        output: torch.Tensor = self.head(hidden[batch.read])
         return output
 
 
@@ -76,7 +78,7 @@ def grouped(tokenizer: Any, training: Training, rows: list[dict[str, Any]] = ROW
 def summed(net: Net, features: list[Any]) -> float:
     """The loss of one micro-batch."""
     with torch.inference_mode():
-        return float(ranking.loss(net(**batches.collate(features, 1, CPU)), features))
+        return float(ranking.loss(net(batches.collate(features, ranking, 1, CPU)), features))
 
 
 @given(pieces=st.sampled_from([1, 2, 3, 6]), negatives=st.sampled_from([2, 3, 4, 6, 12]))
@@ -137,7 +139,8 @@ def test_the_loss_is_that_of_the_published_encoder(net: Net, tokenizer: Any) -> 
     """Unit vectors, cosine times 100, cross-entropy over the group, its own positive right."""
     group = grouped(tokenizer, settings())[1]
     with torch.inference_mode():
-        hidden = net.encoder(**batches.collate([group], 1, CPU)).last_hidden_state[:, 0]
+        texts = [torch.tensor([ids]) for ids in group["ids"]]
+        hidden = torch.cat([net.encoder(one).last_hidden_state[:, 0] for one in texts])
         pooled = torch.tanh(net.head.dense(hidden)).double()
     unit = (pooled / pooled.norm(dim=1, keepdim=True)).numpy()
     logits = 100 * unit[:4] @ unit[4:].T
@@ -148,7 +151,7 @@ def test_the_loss_is_that_of_the_published_encoder(net: Net, tokenizer: Any) -> 
 def test_the_scale_is_learnt(tokenizer: Any) -> None:
     """A scale without a gradient would stay a constant that nobody chose."""
     net, group = Net(len(tokenizer)), grouped(tokenizer, settings())[:1]
-    ranking.loss(net(**batches.collate(group, 1, CPU)), group).backward()
+    ranking.loss(net(batches.collate(group, ranking, 1, CPU)), group).backward()
     assert float(net.head.scale.detach()) == 100
     assert net.head.scale.grad is not None
     assert float(net.head.scale.grad) != 0
@@ -190,7 +193,7 @@ def test_outputs_are_unit_vectors(net: Net, tokenizer: Any) -> None:
     """The head's scale must not reach the ranking: products are cosines."""
     features = ranking.encode_queries(ROWS, tokenizer, 40)
     with torch.inference_mode():
-        found = ranking.outputs(net(**batches.collate(features, 1, CPU)), features)
+        found = ranking.outputs(net(batches.collate(features, ranking, 1, CPU)), features)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-5)
     assert np.stack(found).dtype == np.float32
 

@@ -34,14 +34,9 @@ def sentences(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def perfect(features: list[Any]) -> torch.Tensor:
-    """Scores that are high for the gold tag at each word's place, and for another one elsewhere."""
-    length = max(len(feature["ids"][0]) for feature in features)
-    scores = torch.zeros(len(features), length, 3)
-    scores[..., 2] = 5
-    for i, feature in enumerate(features):
-        for place, tag in zip(feature["places"], feature["tags"], strict=True):
-            scores[i, place] = torch.eye(3)[tag] * 10
-    return scores
+    """Scores of each word that are high for its gold tag."""
+    tags = [tag for feature in features for tag in feature["tags"]]
+    return 10 * torch.eye(3)[torch.tensor(tags)]
 
 
 @given(st.lists(sentences(), min_size=1, max_size=4), st.sampled_from([8, 16, 128]))
@@ -77,17 +72,16 @@ def test_a_words_place_is_its_first_piece(tokenizer: Any, row: dict[str, Any], l
 
 
 def test_only_first_pieces_count_in_the_loss(tokenizer: Any) -> None:
-    """The loss is the plain mean cross-entropy over words, whatever stands at other pieces."""
+    """The loss is the plain mean cross-entropy over words, each read at its first piece."""
     row = {"id": "1", "tokens": ["東京日本語東京", "tapika", "42"], "tags": [1, 2, 0]}
-    features = tagging.encode([row], tokenizer, 64, 0)
-    scores = torch.randn(1, len(features[0]["ids"][0]), 3, generator=torch.manual_seed(1))
-    at_words = scores[0, features[0]["places"]]
-    expected = torch.nn.functional.cross_entropy(at_words, torch.tensor(row["tags"]))
-    weight = tagging.weight(features[0])
-    assert weight == 3
-    assert torch.allclose(tagging.loss(scores, features) / weight, expected)
-    others = [i for i in range(scores.shape[1]) if i not in features[0]["places"]]
-    scores[0, others] = 99
+    features = tagging.encode([row, row], tokenizer, 64, 0)
+    length, places = len(features[0]["ids"][0]), np.array(features[0]["places"])
+    read = tagging.positions(features, np.array([0, length]))
+    assert read.tolist() == [*places, *(length + places)]
+    scores = torch.randn(6, 3, generator=torch.manual_seed(1))
+    expected = torch.nn.functional.cross_entropy(scores, torch.tensor(row["tags"] * 2))
+    weight = sum(map(tagging.weight, features))
+    assert weight == 6
     assert torch.allclose(tagging.loss(scores, features) / weight, expected)
 
 

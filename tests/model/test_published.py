@@ -16,7 +16,7 @@ def test_what_is_said_of_an_encoder_fits_together(name: str) -> None:
     assert one.revision is None or re.fullmatch(r"[0-9a-f]{40}", one.revision)
     layer = 12 * one.hidden**2  # attention, and a feed-forward part four times as wide
     assert 0.4 < (one.parameters - one.embeddings) / (layer * one.layers) < 1.2
-    assert 0.1 < one.embeddings / one.parameters < 0.75
+    assert 0.1 < one.embeddings / one.parameters < 0.85  # E5 Small: 250,037 pieces, 12 layers
 
 
 def test_an_encoder_is_found_by_its_hub_id_too() -> None:

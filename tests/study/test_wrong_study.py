@@ -37,6 +37,8 @@ CLASSES = {"source_language": "qaa", "protocol": "x-stilts"}
 WORLD_CASES = [
     ("targets.nonsense", {"source_language": "qaa", "protocol": "xtreme"},
      "targets.nonsense: unknown task 'nonsense'"),
+    ("pretrain.seen", ["mnli"], "pretrain: a model from scratch has seen .*leave `seen` out"),
+    ("pretrain", {"encoder": "mbert", "seen": ["mnlii"]}, "pretrain.seen: unknown set 'mnlii'"),
     (f"{GRID}.task", "nonsense", "intermediate.0: unknown task 'nonsense'"),
     ("pretrain.scratch.corpora.0.task", "nonsense", "corpora.0: unknown task 'nonsense'"),
     (f"{GRID}.languages", ["xx"], "intermediate.0.languages: world_qa has no language 'xx'"),

@@ -44,7 +44,7 @@ def test_a_cpu_without_avx2_is_told_once_and_in_provenance(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Then `verify` shows, of two runs that differ, that products were not computed alike."""
-    assert determinism.asked(MACHINE)["float32_products"] == "OpenBLAS"
+    assert determinism.asked(MACHINE)["float32_products"] == "oneDNN"
     monkeypatch.setattr(determinism, "has_avx2", lambda: False)
     determinism._warn.cache_clear()
     for _ in range(2):
@@ -91,7 +91,8 @@ before = made()
 for _ in range(2):  # twice does no harm
     determinism.apply(Machine(threads=2))
 for one, two in zip(before, made(), strict=True):
-    torch.testing.assert_close(one, two, atol=2e-3, rtol=1e-4)
+    rough = one.dtype == torch.bfloat16  # torch's own in both: by other kernels, as it happens
+    torch.testing.assert_close(one, two, atol=2e-3, rtol=2**-7 if rough else 1e-4)
 from xstilts.core import kernels
 a, b = torch.randn(333, 200), torch.randn(200, 90)
 cut = a @ b
@@ -207,7 +208,7 @@ def test_a_worker_tells_what_holds() -> None:
     assert told["float32_matmul_precision"] == "highest"
     assert told["onednn"] is False
     assert told["threads"] == 1
-    assert told["float32_products"] == ("OpenBLAS" if determinism.has_avx2() else "torch")
+    assert told["float32_products"] == ("oneDNN" if determinism.has_avx2() else "torch")
     assert json.loads(json.dumps(told)) == told
 
 

@@ -1,6 +1,7 @@
 """Every architecture: encode, train, save, load; and what is refused, with what to do."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Adapter, Part, Training
 from xstilts.kinds import modules
-from xstilts.model import checkpoint, heads, tokenizer
+from xstilts.model import checkpoint, heads, packed, tokenizer
 from xstilts.training import batches, predict
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.finetune import FineTuned, finetune
@@ -69,13 +70,18 @@ def train(
 def states(encoder: Any, words: Any) -> torch.Tensor:
     """What an encoder says of the rows, without dropout."""
     kind = modules.get("classification")
-    tensors = batches.collate(
-        kind.encode(ROWS, words, 32, 0), words.pad_token_id, torch.device("cpu")
-    )
+    features = kind.encode(ROWS, words, 32, 0)
+    batch = batches.collate(features, kind, words.pad_token_id, torch.device("cpu"))
     net = heads.WithHeads(encoder, [torch.nn.Identity()]).eval()
     with torch.inference_mode():
-        output: torch.Tensor = net(**tensors)
+        output: torch.Tensor = net(batch)
     return output
+
+
+def row(ids: list[int], words: Any) -> packed.Packed:
+    """One sequence whose tokens are all read."""
+    read = np.arange(len(ids))
+    return packed.pack([ids], None, read, words.pad_token_id, torch.device("cpu"))
 
 
 def test_it_is_trained_saved_and_loaded(name: str, folder: Path, tmp_path: Path) -> None:
@@ -129,7 +135,7 @@ def test_every_kind_is_trained_and_decoded(folder: Path, tmp_path: Path) -> None
     for number, (kind, own) in enumerate(rows.items()):
         module = modules.get(kind)
         decoder = predict.Decoder(
-            trained.model, module, ["a", "b"], words, (32, 8), 4, workers, number
+            trained.model, module, ["a", "b"], words, (32, 8), 40, workers, number
         )
         assert len(decoder(own)) == len(module.references(own, ["a", "b"])) == len(own)
 
@@ -139,12 +145,10 @@ def test_dropout_is_that_of_the_training(folder: Path) -> None:
     encoder = checkpoint.load_encoder(folder, 0.3)
     assert checkpoint.dropout_of(encoder) == 0.3
     words = tokenizer.load(folder)
-    tensors = batches.collate(
-        [{"ids": [words("tapika nemoti")["input_ids"]]}], 0, torch.device("cpu")
-    )
-    encoder.train()
+    net = heads.WithHeads(encoder, [torch.nn.Identity()]).train()
+    batch = row(words("tapika nemoti")["input_ids"], words)
     torch.manual_seed(1)
-    one, two = (encoder(**tensors).last_hidden_state for _ in range(2))
+    one, two = (net(batch) for _ in range(2))
     assert not torch.equal(one, two)
 
 
@@ -156,7 +160,7 @@ def test_its_own_language_head_goes_on(name: str, folder: Path, tmp_path: Path) 
     net = heads.WithHeads(whole.base_model, [checkpoint.language_head(whole)]).eval()
     with torch.inference_mode():
         expected = whole.eval()(ids).logits
-        found = net(ids, torch.ones_like(ids), masked=torch.ones_like(ids, dtype=torch.bool))
+        found = net(row(ids[0].tolist(), words))
     torch.testing.assert_close(found, expected[0])
     text = [{"text": row["text_a"], "pair": row["text_b"]} for row in ROWS]
     trained = train(
@@ -221,9 +225,9 @@ def test_the_head_reads_all_layers_by_attention(folder: Path, tmp_path: Path) ->
         scores = torch.einsum("bld,nbld->bln", fusion.query(states[-1]), states) / 16**0.5
         mixed = torch.einsum("bln,nbld->bld", scores.softmax(-1), states)
         fused = fusion.norm(states[-1] + fusion.value(mixed))
-        torch.testing.assert_close(net(ids, torch.ones_like(ids)), net.heads[0](fused))
-        weights = net.layer_weights(ids, torch.ones_like(ids))
-        torch.testing.assert_close(weights, scores.softmax(-1)[:, 0])
+        batch = row(ids[0].tolist(), words)
+        torch.testing.assert_close(net(batch), net.heads[0](fused[0]))
+        torch.testing.assert_close(net.layer_weights(batch), scores.softmax(-1)[0])
     assert len(states) == 2
     trained.model.encoder.save_pretrained(tmp_path / "out")
     encoder = checkpoint.load_encoder(tmp_path / "out")
@@ -231,20 +235,20 @@ def test_the_head_reads_all_layers_by_attention(folder: Path, tmp_path: Path) ->
 
 
 def test_layers_are_weighed_where_the_head_reads(folder: Path, tmp_path: Path) -> None:
-    """A tagger reads every token, and no pad; the length of a batch decides nothing."""
+    """A tagger reads the first token of each word, and no pad; the company decides nothing."""
     changed = {"kind": "tagging", "labels": ["O", "B-X"], "metric": "tag_accuracy"}
     texts = [encoders.WORDS[n:] for n in range(3)]
     rows = [{"id": text[0], "tokens": text, "tags": [0] * len(text)} for text in texts]
     net = train(folder, tmp_path, [rows], [part(**changed)], layers="attention").model.eval()
     words, cpu = tokenizer.load(folder), torch.device("cpu")
-    features = modules.get("tagging").encode(rows, words, 32, 0)
+    tagging, pad = modules.get("tagging"), words.pad_token_id
+    features = tagging.encode(rows, words, 32, 0)
     with torch.inference_mode():
-        together = net.layer_weights(**batches.collate(features, words.pad_token_id, cpu))
-        alone = [
-            net.layer_weights(**batches.collate([one], words.pad_token_id, cpu)) for one in features
-        ]
+        together = net.layer_weights(batches.collate(features, tagging, pad, cpu))
+        each = [batches.collate([one], tagging, pad, cpu) for one in features]
+        alone = [net.layer_weights(one) for one in each]
     torch.testing.assert_close(together, torch.cat(alone))
-    torch.testing.assert_close(together.sum(-1), torch.ones(3))
+    torch.testing.assert_close(together.sum(-1), torch.ones(sum(map(len, texts))))
     assert together.std(0).max() > 0
 
 
@@ -255,12 +259,14 @@ def test_types_of_text_reach_an_encoder_that_knows_them(folder: Path) -> None:
     (single, pair) = modules.get("classification").encode(ROWS[:2], words, 32, 0)
     assert set(single["types"][0]) == {0}
     assert pair["types"][0] == [0] * 5 + [1] * 3
-    tensors = batches.collate([single, pair], words.pad_token_id, torch.device("cpu"))
-    assert tensors["token_type_ids"][1, : len(pair["types"][0])].tolist() == pair["types"][0]
+    kind, pad = modules.get("classification"), words.pad_token_id
+    batch = batches.collate([single, pair], kind, pad, torch.device("cpu"))
+    assert batch.types is not None
+    assert batch.types[len(single["types"][0]) :][:8].tolist() == pair["types"][0]
     net = heads.WithHeads(checkpoint.load_encoder(folder), [torch.nn.Identity()]).eval()
-    without = {**tensors, "token_type_ids": torch.zeros_like(tensors["token_type_ids"])}
+    without = replace(batch, types=torch.zeros_like(batch.types))
     with torch.inference_mode():
-        assert not torch.allclose(net(**tensors), net(**without), atol=1e-3)
+        assert not torch.allclose(net(batch), net(without), atol=1e-3)
 
 
 def test_noise_is_drawn_from_the_pieces_of_any_layout(folder: Path) -> None:

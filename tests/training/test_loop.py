@@ -35,8 +35,8 @@ def test_the_update_is_that_of_plain_torch(tmp_path: Path) -> None:
     for step in range(steps):
         order = batches.batch_indices(jobs.ROWS, 8, 1, step)
         batch = [head.features[i] for i in order]
-        tensors = batches.collate(batch, 1, torch.device("cpu"))
-        loss = head.kind.loss(model(**tensors), batch) / 8
+        packed = batches.collate(batch, head.kind, 1, torch.device("cpu"))
+        loss = head.kind.loss(model(packed), batch) / 8
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -119,11 +119,11 @@ def test_the_best_weights_are_kept_and_patience_ends(tmp_path: Path) -> None:
 def test_a_kill_after_the_last_update_does_not_lose_the_best_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The resumed training has no update left, and so no second chance to write them."""
+    """The resumed training scores no higher, and so has no second chance to write them."""
     monkeypatch.setattr(loop, "SAVE_CHECK", 1)
     scores = iter(range(100, 0, -1))  # the first is the best
     best = {"select": "best", "evaluate_every": 1, "patience": 99}
-    machine = on(save_seconds=1e-9)
+    machine = on(**jobs.EVER)
     run = jobs.a_run(tmp_path, machine, score=lambda net: float(next(scores)), **best)
     write = loop.files.write_json
 
@@ -145,6 +145,52 @@ def test_a_loss_that_is_no_number_stops_with_a_mend(tmp_path: Path) -> None:
     """A diverged run must not become a checkpoint that looks like any other."""
     with pytest.raises(UserError, match=r"the loss is (nan|inf).*Mend: lower the learning rate"):
         trained(tmp_path, MACHINE, learning_rate=1e30)
+    assert not (tmp_path / loop.TRAINED).exists()
+
+
+def test_losses_are_read_only_when_they_are_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read one keeps the host waiting for a GPU; their curve is the mean of all all the same."""
+    monkeypatch.setattr(loop, "LOG_POINTS", 2)
+    monkeypatch.setattr(loop, "SAVE_CHECK", 5)
+    read, made = [], []
+    note, update = loop._note, loop._update
+    monkeypatch.setattr(loop, "_note", lambda *run: read.append(run[1].step) or note(*run))
+    monkeypatch.setattr(loop, "_update", lambda *run: made.append(update(*run)) or made[-1])
+    _, history = trained(tmp_path, MACHINE, steps=12, epochs=None)
+    assert read == [5, 6, 10, 12]
+    each = [float(loss) for loss in made]
+    assert history.loss == {"loss": [[6, sum(each[:6]) / 6], [12, sum(each[6:]) / 6]]}
+    assert not history.recent
+
+
+@pytest.mark.parametrize("lost", [1, 5, 6, 7, 12])
+def test_nothing_is_written_after_a_loss_that_is_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """It is read some updates late: a state of after it would be gone on from, and be believed."""
+    monkeypatch.setattr(loop, "LOG_POINTS", 1)
+    monkeypatch.setattr(loop, "SAVE_CHECK", 3)
+    update = loop._update
+
+    def losing(run: Any, engine: Any, step: int, batch: Any) -> torch.Tensor:
+        return update(run, engine, step, batch) * (torch.nan if step + 1 >= lost else 1.0)
+
+    monkeypatch.setattr(loop, "_update", losing)
+    scored: list[Any] = []
+    best = {"select": "best", "evaluate_every": 4, "steps": 12, "epochs": None}
+    run = jobs.a_run(
+        tmp_path,
+        on(save_seconds=1e-9, save_share=1),
+        score=lambda net: scored.append(net) or 1.0,
+        **best,
+    )
+    with pytest.raises(loop.Diverged, match=rf"the loss is nan at step {lost}\. Mend: lower"):
+        loop.train(run)
+    last = (lost - 1) // 3 * 3
+    assert [path.name for path in tmp_path.glob("zero/step*")] == [f"step{last}"] * (last > 0)
+    assert len(scored) == (lost - 1) // 4
     assert not (tmp_path / loop.TRAINED).exists()
 
 

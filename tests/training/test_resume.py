@@ -121,7 +121,7 @@ def test_a_state_that_was_altered_is_not_read(
     spoil[what]()
     taken: list[int] = []
     update = loop._update
-    monkeypatch.setattr(loop, "_update", lambda *run: taken.append(run[-1]) or update(*run))
+    monkeypatch.setattr(loop, "_update", lambda *run: taken.append(run[-2]) or update(*run))
     capfd.readouterr()
     jobs.run(str(place), 1)
     said = capfd.readouterr().err

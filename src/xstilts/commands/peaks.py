@@ -83,7 +83,7 @@ class Peaks:
         return needed(shape, training, micro, layout, recompute)
 
     def _scoring(self, shape: Shape, target: Target) -> float:
-        tokens = target.batch * target.max_length * SEQUENCES.get(target.kind, 1)
+        tokens = max(target.max_length, self.machine.tokens(target.max_length, self.device))
         return scoring(shape, tokens, target.max_length, self.device == "cuda")
 
     def measured(self, word: str) -> float:

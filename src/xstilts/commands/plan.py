@@ -9,11 +9,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from xstilts import tasks
+from xstilts.benchmarks import seen
 from xstilts.commands import graph, power
 from xstilts.commands.estimate import Estimate, Rate
 from xstilts.commands.obstacles import obstacles
 from xstilts.commands.peaks import Peaks
-from xstilts.core import design, flow
+from xstilts.core import design, files, flow, paths
 from xstilts.core.params import Intermediate, Params
 
 MANY = 40  # runs, from which a line each says less than a line a task
@@ -58,7 +59,7 @@ def show(
     console.print(rest, soft_wrap=True, markup=False)
     for line in [*_costs(loaded, estimate), Peaks(loaded).line()]:
         console.print(line, soft_wrap=True)
-    for line in _obstacles(loaded):
+    for line in [*seen.lines(loaded), *_obstacles(loaded)]:
         console.print(line, soft_wrap=True, markup=False)
 
 
@@ -71,9 +72,21 @@ def _base(loaded: Params) -> str:
     """One line on phase i."""
     spec = loaded.pretrain
     if spec.architecture is None:
-        return f"model {spec.model} at {spec.revision or 'no known commit'}"
+        line = f"model {spec.model} at {spec.revision or 'no known commit'}"
+        return f"{line}; {_kept(loaded)}" if spec.texts else line
     shape = spec.architecture
     return f"model: XLM-R from scratch, {shape.layers} layers x {shape.hidden}"
+
+
+def _kept(loaded: Params) -> str:
+    """What a study keeps of its model's vocabulary, in numbers once phase i has run."""
+    path = paths.pretrained(loaded.study) / "record.json"
+    found = files.read_json(path)["metrics"] if path.exists() else {}
+    if "vocabulary.published" not in found:
+        return "of its vocabulary, the pieces that the study's texts use (disk: as for the whole)"
+    pieces, published = found["vocabulary"], found["vocabulary.published"]
+    kept = f"{pieces:,.0f} of {published:,.0f} pieces and {found['parameters']:,.0f} weights"
+    return f"{kept} are kept (disk: as for the whole)"
 
 
 def _hours(hours: float) -> str:

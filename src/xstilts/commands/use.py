@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from xstilts.benchmarks import seen
 from xstilts.commands.graph import cells
 from xstilts.core import design, files, paths
 from xstilts.core.design import InUse
@@ -43,7 +44,10 @@ def use(name: str | None) -> None:
     dvc_files.write(content)
     settings_file.write(study, content)
     loaded = design.load(name)
-    Console(soft_wrap=True).print(
+    console = Console(soft_wrap=True)
+    for line in seen.lines(loaded):
+        console.print(line, highlight=False, markup=False)
+    console.print(
         f"the study in use is [bold]{name}[/]: {len(loaded.transfer)} runs, "
         f"{cells(loaded)} cells. Next: `xstilts plan`, then `dvc repro`.",
         highlight=False,

@@ -29,7 +29,7 @@ from xstilts.core.strict import Strict, load_yaml, parse
 READS = {
     "check": ("subsample", "targets"),
     "aggregate": ("transfer", "targets"),
-    "report": ("left_out", "pretrain", "intermediate", "transfer", "targets", "aggregate"),
+    "report": ("left_out", "pretrain", "intermediate", "transfer", "targets", "aggregate", "seen"),
 }
 RUNS = tuple(word for word in flow.WORDS if word not in flow.SINGLE)
 FROM = "compiled_from"
@@ -129,7 +129,7 @@ def write(content: Json) -> None:
 
 def _runs(word: str, content: Json) -> dict[str, Json]:
     """Key -> what is in the file of each run of a stage."""
-    more = {name: content[name] for name in READS.get(word, ())}
+    more = {name: content[name] for name in READS.get(word, ()) if name in content}
     if word not in RUNS:
         return {content["study"]: {word: content[word], **more}}
     return {key: {word: {key: spec}} for key, spec in content[word].items()}

@@ -17,13 +17,14 @@ from typing import Any
 from xstilts.core.machine import Machine
 
 # One instruction level on every x86 CPU that has it: ATen, MKL, OpenBLAS and NumPy choose kernels
-# each on their own, and AVX-512 sums in another order than AVX2. Products go to OpenBLAS
-# (`kernels`); of what is left to MKL, COMPATIBLE alone is heeded on a CPU that is not Intel's.
+# each on their own, and AVX-512 sums in another order than AVX2. Products go to oneDNN, which sums
+# alike by both (`kernels`), and is kept from what comes after them; of what is left to MKL,
+# COMPATIBLE alone is heeded on a CPU that is not Intel's.
 X86 = {
     "ATEN_CPU_CAPABILITY": "avx2",
     "MKL_CBWR": "COMPATIBLE",
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
-    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX512_CORE",
     "OPENBLAS_CORETYPE": "Haswell",
     "OPENBLAS_NUM_THREADS": "1",  # it sums in another order with more; `kernels` shares the work
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
@@ -91,7 +92,7 @@ def _warn() -> None:
 def asked(machine: Machine) -> dict[str, Any]:
     """What libraries are told that decides bits: threads, kernels, variables of the environment."""
     told = {name: os.environ.get(name) for name in (*X86, *CUDA)}
-    products = "OpenBLAS" if has_avx2() else "torch"
+    products = "oneDNN" if has_avx2() else "torch"
     return {"threads": machine.threads, "float32_products": products, **told}
 
 
@@ -105,7 +106,7 @@ def report(machine: Machine) -> dict[str, Any]:
     from xstilts.core import kernels
 
     return told | {
-        "float32_products": "OpenBLAS" if kernels.installed() else "torch",
+        "float32_products": "oneDNN" if kernels.installed() else "torch",
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),

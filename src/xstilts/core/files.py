@@ -14,6 +14,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,30 @@ import pyarrow.parquet as pq
 
 from xstilts.core.errors import UserError, disk
 
-BLOCK = 1 << 20
+BLOCK = 1 << 20  # bytes of a download that are read at a time
+LARGE = 1 << 24  # bytes; to hash so many takes longer than a file system's clock needs to tick
 
 
 def sha256_file(path: Path) -> str:
-    """Hex sha256 of a file's bytes, read in blocks of 1 MiB."""
-    digest = hashlib.sha256()
+    """Hex sha256 of a file's bytes; a large file that is as it was is not read again."""
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(BLOCK):
-                digest.update(block)
+        is_now = path.stat()
+        if is_now.st_size < LARGE:
+            return _sha256(path)
+        place = is_now.st_dev, is_now.st_ino
+        return _known_sha256(path, *place, is_now.st_size, is_now.st_mtime_ns, is_now.st_ctime_ns)
     except FileNotFoundError as error:
         raise _missing(path) from error
-    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=256)  # a transfer asks for the weights once a target
+def _known_sha256(path: Path, *is_now: int) -> str:
+    return _sha256(path)
 
 
 def _missing(path: Path) -> UserError:
@@ -59,9 +71,9 @@ def draft(path: Path) -> Iterator[Path]:
         temporary = path.with_name(f".{path.name}.{_writer(os.getpid())}.tmp")
         try:
             yield temporary
-            _settle(temporary)
+            settle(temporary)
             temporary.replace(path)
-            _settle(path.parent)
+            settle(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -83,7 +95,7 @@ def _sweep(path: Path) -> None:
             continue  # somebody's, alive; or no draft of ours
 
 
-def _settle(path: Path) -> None:
+def settle(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -165,11 +177,11 @@ def output_folder(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             for one in temporary.rglob("*"):
-                _settle(one)
+                settle(one)
             if path.exists():
                 path.replace(old)
             temporary.replace(path)
-            _settle(path.parent)
+            settle(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)

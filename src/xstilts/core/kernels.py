@@ -1,28 +1,38 @@
-"""float32 products on x86 CPUs by NumPy's OpenBLAS, and exact roots, in place of MKL's.
+"""float32 products on x86 CPUs by oneDNN, exact roots and quick dropout, in place of torch's own.
 
-MKL rounds otherwise on an AMD CPU than on Intel's. OpenBLAS, held to its Haswell kernels
-(`determinism.X86`), does not, and is as fast. Each product is cut into blocks that depend on its
-shape alone, and a block is computed by one thread, so the number of threads decides nothing. The
-kernels sit below autograd; what is not float32 goes to torch's own.
+torch multiplies by MKL, which rounds otherwise on an AMD CPU than on Intel's, and with AVX-512 than
+with AVX2. oneDNN, which comes with torch, computes each number of a product by one chain of fused
+multiplications and additions whatever the CPU and its number of threads; where the width of its
+vectors would cut the chain, it is cut here. Small products and vectors go to NumPy's OpenBLAS, held
+to its Haswell kernels (`determinism.X86`). What else takes long is cut into blocks that depend on
+shapes alone, one thread a block, so that the number of threads decides nothing. The kernels sit
+below autograd; what is not float32 goes to torch's own.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-BLOCK = 1 << 22  # multiplications in a block: to hand over fewer costs more than it gains
-WIDE = 64  # rows or columns of a block at least: each block packs the other matrix anew
+# oneDNN 3.12 makes chains of 1024 factors, but with AVX-512 of 512 where there are up to 1024; it
+# gives some of more than 20,000 to several threads.
+CHAIN, LONG, LONGEST = 512, 1024, 16_384
+WORK = 1 << 25  # multiplications in a block of a product
+SMALL = 1 << 15  # multiplications, for which to call oneDNN costs more than they do
+BLOCK = 1 << 22  # multiplications in a block of many small products
+ELEMENTS = 1 << 18  # in a block of what goes by element; a multiple of all vectors' widths
+UPDATED = 1 << 20  # weights that one thread updates at once
 
 Kernel = Callable[..., Any]
+Job = Callable[[], Any]
 _library: list[torch.library.Library] = []  # its kernels go when it goes
 _helpers: list[ThreadPoolExecutor] = []  # one a thread beside the calling one
 
@@ -32,15 +42,18 @@ class _Torchs(Exception):
 
 
 def install(threads: int) -> None:
-    """Replace the kernels, once a process; products take so many threads from now on."""
+    """Replace the kernels, once a process; they take so many threads from now on."""
     if threads != len(_helpers) + 1:
-        _helpers[:] = [ThreadPoolExecutor(1) for _ in range(threads - 1)]
+        _helpers[:] = [_helper() for _ in range(threads - 1)]
     if _library:
         return
     _library.append(torch.library.Library("aten", "IMPL"))
     plain: dict[str, Kernel] = {"mm": _mm, "bmm": _bmm, "sqrt": _sqrt}
-    added = {"addmm": _plus(_mm), "baddbmm": _plus(_bmm), "addmv": _plus(_mv)}
-    only: dict[str, Kernel] = {"dot": _dot, "vdot": _dot, "pow.Tensor_Scalar": _power}
+    added: dict[str, Kernel] = {"addmm": _addmm, "baddbmm": _plus(_bmm), "addmv": _plus(_mv)}
+    only: dict[str, Kernel] = {
+        **{"dot": _dot, "vdot": _dot, "pow.Tensor_Scalar": _power, "bernoulli_.float": _bernoulli},
+        **{"gelu": _gelu, "gelu_backward": _gelu_backward, "_fused_adamw_": _adamw},
+    }
     inside = {f"{name}_": _into(ours) for name, ours in {**added, "sqrt": _sqrt}.items()}
     outside = {f"{name}.out": _into(ours) for name, ours in {**plain, **added}.items()}
     for name, ours in {**plain, **added, **only, **inside, **outside}.items():
@@ -52,6 +65,11 @@ def install(threads: int) -> None:
 def installed() -> bool:
     """Whether this process computes by them."""
     return bool(_library)
+
+
+def _helper() -> ThreadPoolExecutor:
+    """A thread whose torch kernels take no more threads."""
+    return ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def _replace(name: str, ours: Kernel, key: str = "CPU") -> None:
@@ -82,59 +100,112 @@ def _into(ours: Kernel) -> Kernel:
     return written
 
 
-def _multiply(a: Tensor, b: Tensor, rank: int) -> Tensor:
-    """a b, of matrices (rank 2) or of equally long rows of matrices (rank 3), whatever strides."""
-    fits = (
-        a.dim() == b.dim() == rank and a.shape[-1] == b.shape[-2] and a.shape[:-2] == b.shape[:-2]
-    )
-    if not fits or a.dtype != torch.float32 or b.dtype != torch.float32:
-        raise _Torchs
-    product = torch.empty((*a.shape[:-1], b.shape[-1]))
-    left, right, out = a.detach().numpy(), b.detach().numpy(), product.numpy()
-    work, (rows, columns) = out.size * a.shape[-1], out.shape[-2:]
-    if rank == 3:
-        cuts = _cuts(len(out), work, 1)
-        blocks = [(left[at], right[at], out[at]) for at in cuts]
-    elif rows >= columns:
-        blocks = [(left[at], right, out[at]) for at in _cuts(rows, work, WIDE)]
-    else:
-        blocks = [(left, right[:, at], out[:, at]) for at in _cuts(columns, work, WIDE)]
-    _compute(blocks)
-    return product
-
-
-def _cuts(length: int, work: int, least: int) -> list[slice]:
-    """Where a product of so much `work` is cut: by its shape alone."""
-    pieces = max(1, min(work // BLOCK, length // least))
-    size = max(1, -(-length // pieces))
-    return [slice(start, start + size) for start in range(0, length, size)]
-
-
-def _compute(blocks: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]) -> None:
-    """All blocks, by this thread and its helpers; NumPy leaves the interpreter free meanwhile."""
-    queue = deque(blocks)
+def _compute(jobs: Sequence[Job]) -> None:
+    """Do all jobs, by this thread and its helpers; the libraries leave the interpreter free."""
+    queue = deque(jobs)
 
     def work() -> None:
         while queue:
             try:
-                left, right, out = queue.popleft()
+                job = queue.popleft()
             except IndexError:  # another thread was faster
                 return
-            np.matmul(left, right, out=out)
+            job()
 
-    helped = [helper.submit(work) for helper in _helpers[: len(blocks) - 1]]
+    helped = [helper.submit(work) for helper in _helpers[: len(jobs) - 1]]
     work()
     for one in helped:
         if not one.cancel():
             one.result()
 
 
-def _mm(a: Tensor, b: Tensor) -> Tensor:
-    return _multiply(a, b, 2)
+def _fits(a: Tensor, b: Tensor, rank: int) -> None:
+    """See that it is a float32 product of matrices (rank 2) or of rows of matrices (rank 3)."""
+    inner = a.dim() == b.dim() == rank and a.shape[-1] == b.shape[-2]
+    if not inner or a.shape[:-2] != b.shape[:-2]:
+        raise _Torchs
+    if a.dtype != torch.float32 or b.dtype != torch.float32:
+        raise _Torchs
+
+
+def _mm(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
+    """a b + bias: [m, k] [k, n] [n], whatever strides."""
+    _fits(a, b, 2)
+    (rows, inner), columns = a.shape, b.shape[1]
+    if min(rows, columns) < 2 or rows * columns * inner < SMALL:
+        product = torch.from_numpy(np.matmul(a.detach().numpy(), b.detach().numpy()))
+        return product if bias is None else product.add_(bias)
+    left, right = a.detach(), b.detach()
+    if bias is None and left.t().is_contiguous() and columns < rows:
+        return _linears(right.t().contiguous(), left.t(), None).t().contiguous()
+    return _linears(left.contiguous(), right, bias)
+
+
+def _linears(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
+    """left right + bias, some rows at a time; oneDNN would copy a left one that is not dense."""
+    rows, inner = left.shape
+    chains = [(at, _dense(right[at].t())) for at in _chains(inner)]
+    cuts = _cuts(rows, _share(rows, rows * inner * right.shape[1]))
+    if len(cuts) == 1:
+        return _linear(left, chains, bias)
+    out = torch.empty(rows, right.shape[1])
+
+    def job(at: slice) -> None:
+        out[at].copy_(_linear(left[at], chains, bias))
+
+    _compute([partial(job, at) for at in cuts])
+    return out
+
+
+def _share(rows: int, work: int) -> int:
+    """Rows that one thread multiplies at once, in steps of 64: oneDNN makes code for each shape."""
+    pieces = min(8, max(1, work // WORK))
+    return 64 * -(-rows // (64 * pieces))
+
+
+def _chains(inner: int) -> list[slice]:
+    """Where the sum over the inner dimension is cut, so that no CPU's kernels cut it elsewhere."""
+    *before, last = _cuts(inner, LONGEST)
+    middle = last.start + CHAIN
+    if CHAIN < inner - last.start <= LONG:
+        return [*before, slice(last.start, middle), slice(middle, inner)]
+    return [*before, last]
+
+
+@torch.no_grad()  # oneDNN has slow kernels alone for what is to be differentiated
+def _linear(left: Tensor, chains: list[tuple[slice, Tensor]], bias: Tensor | None) -> Tensor:
+    """left right' + bias by one thread, one part of the inner dimension after the other."""
+    linear = torch.ops.mkldnn._linear_pointwise
+    (first, right), *others = chains
+    made: Tensor = linear(left[:, first], right, bias, "none", [], "")
+    for at, right in others:
+        made = linear.binary(left[:, at], made, right, None, "add")
+    return made
+
+
+def _dense(matrix: Tensor) -> Tensor:
+    """As it is where its rows or its columns follow each other: else oneDNN has no quick kernel."""
+    return matrix if matrix.is_contiguous() or matrix.t().is_contiguous() else matrix.contiguous()
+
+
+def _cuts(length: int, size: int) -> list[slice]:
+    """Pieces of a dimension, which its length alone decides."""
+    return [slice(start, min(start + size, length)) for start in range(0, length, size)]
 
 
 def _bmm(a: Tensor, b: Tensor) -> Tensor:
-    return _multiply(a, b, 3)
+    """[n, m, k] [n, k, o]: many small products."""
+    _fits(a, b, 3)
+    product = torch.empty((*a.shape[:-1], b.shape[-1]))
+    left, right, out = a.detach().numpy(), b.detach().numpy(), product.numpy()
+    count = max(1, out.size * a.shape[-1] // BLOCK)
+    size = max(1, -(-len(out) // count))
+
+    def job(at: slice) -> None:
+        np.matmul(left[at], right[at], out=out[at])
+
+    _compute([partial(job, at) for at in _cuts(len(out), size)])
+    return product
 
 
 def _mv(a: Tensor, b: Tensor) -> Tensor:
@@ -143,6 +214,13 @@ def _mv(a: Tensor, b: Tensor) -> Tensor:
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
     return _mm(a.unsqueeze(0), b.unsqueeze(-1)).squeeze()
+
+
+def _addmm(c: Tensor, a: Tensor, b: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    """beta c + alpha a b; a bias of float32 in one go."""
+    if c.dim() == 1 and beta == alpha == 1 and c.dtype == torch.float32 and len(c) == b.shape[-1]:
+        return _mm(a, b, c)
+    return _plus(_mm)(c, a, b, beta=beta, alpha=alpha)
 
 
 def _plus(product: Kernel) -> Kernel:
@@ -170,6 +248,78 @@ def _power(x: Tensor, exponent: float) -> Tensor:
     if exponent != 0.5:
         raise _Torchs
     return _sqrt(x)
+
+
+def _bernoulli(x: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor:
+    """Fill with 1 (of probability p, in steps of 2 ** -16) and 0: dropout's mask, six times faster.
+
+    From a stream of NumPy's that one number of torch's stream begins.
+    """
+    if x.dtype != torch.float32 or not x.is_contiguous():
+        raise _Torchs
+    begin = torch.empty((), dtype=torch.int64).random_(generator=generator)
+    drawn = np.random.SFC64(int(begin)).random_raw(-(-x.numel() // 4)).view(np.uint16)
+    kept = drawn[: x.numel()] < np.uint32(round(p * 65_536))
+    x.detach().view(-1).numpy()[:] = kept
+    return x
+
+
+def _blocks(size: int, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
+    """Flat pieces of tensors of one size, cut alike."""
+    flat = [one.detach().view(-1) for one in tensors]
+    return [tuple(one[at] for one in flat) for at in _cuts(flat[0].numel(), size)]
+
+
+def _by_element(kernel: Kernel, *given: Tensor, approximate: str) -> Tensor:
+    """A kernel that goes by element, as its form that writes into its last tensor has it."""
+    if not all(one.dtype == torch.float32 and one.is_contiguous() for one in given):
+        raise _Torchs
+    out = torch.empty_like(given[0])
+    _compute([partial(kernel, at, approximate) for at in _blocks(ELEMENTS, *given, out)])
+    return out
+
+
+def _gelu(x: Tensor, *, approximate: str = "none") -> Tensor:
+    def write(at: tuple[Tensor, ...], approximate: str) -> None:
+        torch.ops.aten.gelu.out(at[0], approximate=approximate, out=at[1])
+
+    return _by_element(write, x, approximate=approximate)
+
+
+def _gelu_backward(gradient: Tensor, x: Tensor, *, approximate: str = "none") -> Tensor:
+    def write(at: tuple[Tensor, ...], approximate: str) -> None:
+        torch.ops.aten.gelu_backward.grad_input(
+            at[0], at[1], approximate=approximate, grad_input=at[2]
+        )
+
+    return _by_element(write, gradient, x, approximate=approximate)
+
+
+def _adamw(*lists: Any, **settings: Any) -> None:
+    """AdamW's update, by element: of weights, gradients and both moments, at each one's step."""
+    weights, gradients, first, second, largest, steps = lists
+    given = [weights, gradients, first, second]
+    total = sum(one.numel() for one in weights)
+    plain = all(
+        one.is_contiguous() and one.dtype == torch.float32 for some in given for one in some
+    )
+    if total <= 4 * UPDATED or largest or not plain:
+        raise _Torchs
+    jobs: list[list[tuple[Tensor, ...]]] = [[]]
+    room = UPDATED
+    for *own, step in zip(*given, steps, strict=True):
+        for piece in _blocks(UPDATED, *own):
+            if piece[0].numel() > room:
+                jobs.append([])
+                room = UPDATED
+            jobs[-1].append((*piece, step))
+            room -= piece[0].numel()
+
+    def update(job: list[tuple[Tensor, ...]]) -> None:
+        weight, gradient, one, two, step = (list(some) for some in zip(*job, strict=True))
+        torch.ops.aten._fused_adamw_(weight, gradient, one, two, [], step, **settings)
+
+    _compute([partial(update, job) for job in jobs if job])
 
 
 def _attention(

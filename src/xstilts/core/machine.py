@@ -28,8 +28,12 @@ class Machine(Strict):
     # examples per forward pass and process; not given: those that hold `MICRO_TOKENS`
     micro_batch: int | None = Field(None, gt=0)
     threads: int = Field(2, gt=0)  # per process, on the CPU, for products; decides no bit
-    save_seconds: float = Field(60, gt=0)  # between two resumable states
+    # Resumable states: seconds from one to the next, or longer, so that they cost no more than this
+    # share of the time. A kill loses no more than that, and what the writing of the last one took.
+    save_seconds: float = Field(60, gt=0)
+    save_share: float = Field(0.02, gt=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    features_gb: float = Field(20, ge=0)  # of tokenised text that is kept; 0 keeps none
     # Forget what is inside the layers and compute it again in the backward pass; auto: where memory
     # would not do without. It changes no bit.
     activation_checkpointing: bool | Literal["auto"] = "auto"
@@ -60,6 +64,10 @@ class Machine(Strict):
         In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
         """
         return max(self.stage, 1) if precision == "bf16" else self.stage
+
+    def tokens(self, max_length: int, device: str) -> int:
+        """Tokens per forward pass of predictions, of texts of at most so many tokens."""
+        return self.micro_batch * max_length if self.micro_batch else MICRO_TOKENS[device]
 
     def examples(self, max_length: int, device: str) -> int:
         """Examples per forward pass on `cpu` or `cuda`, of texts of at most so many tokens."""

@@ -172,6 +172,13 @@ class Corpus(Strict):
     limit: int | None = Field(None, gt=0)  # rows per language
 
 
+class Texts(Strict):
+    """Prepared rows of a kind, of whose texts the pieces of the vocabulary are kept."""
+
+    kind: str
+    rows: list[str]
+
+
 class Pretrain(Strict):
     """Phase i: a pinned checkpoint, or a small model from scratch."""
 
@@ -183,6 +190,8 @@ class Pretrain(Strict):
     corpora: list[Corpus] = Field(default_factory=list)
     training: Training | None = None
     seed: Seed = 1
+    # all that the study reads, where only what it uses of the vocabulary is kept
+    texts: list[Texts] = Field(default_factory=list, exclude_if=lambda texts: not texts)
 
 
 class Part(Strict):
@@ -275,7 +284,6 @@ class Target(Strict):
     pooling: Literal["mean", "cls"] = "mean"  # retrieval
     similarity: Literal["cosine", "margin"] = "cosine"  # retrieval of translations
     candidates: list[str] = Field(default_factory=list)  # ranking: languages of the pool
-    batch: int = 64  # examples per forward pass when scoring
     max_length: int = 128
     expected: Expected | None = None
     keep: bool = Field(False, exclude_if=lambda keep: not keep)  # the fine-tuned model, as a result
@@ -322,6 +330,15 @@ class Report(Strict):
     source: str
 
 
+class SeenSet(Strict):
+    """A set that the study says its checkpoint was trained on before."""
+
+    set: str
+    source: str = "the study's file"
+    splits: list[str] = Field(default_factory=list)  # of the set; none: not said
+    languages: list[str] = Field(default_factory=list)
+
+
 class Params(Strict):
     """A study's params; for one run of a stage, those that it reads, and the others not set."""
 
@@ -337,6 +354,8 @@ class Params(Strict):
     targets: dict[str, Target] = Field(default_factory=dict)
     aggregate: Aggregate = Field(default=None)  # type: ignore[assignment]
     report: Report = Field(default=None)  # type: ignore[assignment]
+    # beside what is known of a named encoder; None: the study does not say
+    seen: list[SeenSet] | None = Field(default=None, exclude_if=lambda seen: seen is None)
 
     def targets_of(self, run: str) -> dict[str, Target]:
         """What a run of `transfer` is scored on, each as it is fine-tuned there.

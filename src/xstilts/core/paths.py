@@ -19,7 +19,7 @@ DESIGN = Path("design.json")
 PIPELINES = Path("pipelines")
 MACHINE = Path("machine.yaml")
 STUDIES = Path("studies")
-STATE = Path(".state")  # resumable training state, no DVC output, deleted on success
+STATE = Path(".state")  # resumable states, deleted on success, and kept features; no DVC output
 MLRUNS = Path("mlruns")
 
 

@@ -1,6 +1,7 @@
 """A target's fine-tuned model as a folder of its own: kept by the transfer stage, asked by anyone.
 
-    model.safetensors, config.json   the encoder, as transformers reads it
+    model.safetensors, config.json   the encoder, as transformers reads it; with vocabulary.json
+                                     where it has only the pieces that its study uses
     head.safetensors                 what sits on it: the head, and the attention over layers
     tokenizer*.json                  the tokenizer
     model.json                       kind, labels, lengths, and what is asked and answered
@@ -25,11 +26,12 @@ from safetensors.torch import load_file, save_file
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
+from xstilts.core.machine import MICRO_TOKENS
 from xstilts.core.params import Target
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
 from xstilts.model import tokenizer
-from xstilts.model.checkpoint import load_encoder
+from xstilts.model.checkpoint import load_encoder, save_encoder
 from xstilts.model.heads import LayerAttention, WithHeads
 from xstilts.training import predict
 from xstilts.training.engine import Workers
@@ -60,12 +62,12 @@ def save(model: WithHeads, target: Target, tokens: Path, folder: Path) -> None:
     """
     assert target.training is not None
     facts = {
-        **target.model_dump(include={"task", "kind", "labels", "source_language", "batch"}),
+        **target.model_dump(include={"task", "kind", "labels", "source_language"}),
         **target.training.model_dump(include={"max_length", "stride", "layers"}),
         **{"inputs": ASKED[target.kind], "outputs": ANSWERED[target.kind], "loader": __name__},
     }
     with files.output_folder(folder) as out:
-        model.encoder.save_pretrained(out)
+        save_encoder(model.encoder, out)
         rest = {
             name: tensor.detach().cpu().contiguous()
             for name, tensor in model.state_dict().items()
@@ -86,9 +88,9 @@ def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
     facts = files.read_json(folder / FACTS)
     kind, labels = modules.get(facts["kind"]), facts["labels"]
     encoder = load_encoder(folder)
-    size = encoder.config.hidden_size
-    fused = {0: LayerAttention(size)} if facts["layers"] == "attention" else None
-    net = WithHeads(encoder, [kind.head(size, labels, 0.0)], fused)
+    width = encoder.config.hidden_size
+    fused = {0: LayerAttention(width)} if facts["layers"] == "attention" else None
+    net = WithHeads(encoder, [kind.head(width, labels, 0.0)], fused)
     try:
         lost, other = net.load_state_dict(load_file(folder / HEAD), strict=False)
     except (SafetensorError, OSError, RuntimeError) as error:
@@ -98,7 +100,8 @@ def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
     told = _Probable(kind) if facts["kind"] == "classification" else kind
     alone, lengths = Workers(0, 1, torch.device("cpu")), (facts["max_length"], facts["stride"])
     tokens = tokenizer.load(folder)
-    decode = predict.Decoder(net, told, labels, tokens, lengths, facts["batch"], alone)
+    size = MICRO_TOKENS["cpu"]
+    decode = predict.Decoder(net, told, labels, tokens, lengths, size, alone)
     asked, name = facts["inputs"], next(iter(facts["outputs"]))
 
     def answer(rows: list[Row]) -> list[Answer]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from xstilts.model.checkpoint import load_encoder
 from xstilts.model.heads import WithHeads
 from xstilts.results.scores import DECIMALS
 from xstilts.training import predict
-from xstilts.training.batches import collate
+from xstilts.training.batches import collate, cut, longest
 from xstilts.training.engine import Setup
 from xstilts.training.predict import Decoder
 
@@ -73,9 +74,10 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
         target.labels,
         setup.tokenizer,
         lengths,
-        target.batch,
+        setup.machine.tokens(lengths[0], setup.workers.device.type),
         setup.workers,
         precision=target.training.precision,
+        store=setup.store,
     )
 
     def predict(language: str) -> Predicted:
@@ -89,17 +91,18 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
 def layer_weights(decoder: Decoder, rows: list[Row]) -> list[float]:
     """What each layer counts for, lowest first, 1 in all; none where the head reads the last.
 
-    Mean over the sequences of the first rows: every worker looks at the same ones.
+    Mean over what the head reads in the first rows: every worker looks at the same ones.
     """
     model = decoder.model
     if not (isinstance(model, WithHeads) and str(decoder.part) in model.fusions):
         return []
-    features = decoder.kind.encode(rows[:WEIGHED], decoder.tokenizer, *decoder.lengths)
+    every = decoder.store(decoder.kind.encode, rows, decoder.tokenizer, *decoder.lengths)
+    features = list(takewhile(lambda feature: feature["row"] < WEIGHED, every))
     pad, device, found = decoder.tokenizer.pad_token_id, decoder.workers.device, []
     with torch.inference_mode():
-        for start in range(0, len(features), decoder.batch):
-            batch = collate(features[start : start + decoder.batch], pad, device)
-            found.append(model.layer_weights(**batch, part=decoder.part))
+        for some in cut(sorted(features, key=longest), decoder.tokens):
+            batch = collate(some, decoder.kind, pad, device)
+            found.append(model.layer_weights(batch, part=decoder.part))
     mean: list[float] = torch.cat(found).double().mean(0).tolist()
     return [round(value, DECIMALS) for value in mean]
 
@@ -110,8 +113,9 @@ def _embedder(
     """Texts -> embeddings [texts, hidden] by the encoder as it is."""
     encoder = load_encoder(checkpoint).to(setup.workers.device)
     pooled = Pooled(encoder, target.layer, target.pooling)
-    size, workers = (target.max_length, target.batch), setup.workers
-    return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, workers)
+    tokens = setup.machine.tokens(target.max_length, setup.workers.device.type)
+    size, shared = (target.max_length, tokens), (setup.workers, setup.store)
+    return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, *shared)
 
 
 def retriever(target: Target, checkpoint: Path, setup: Setup) -> Predictor:
@@ -189,7 +193,8 @@ def ranker(title: str, target: Target, net: nn.Module, place: Path, setup: Setup
                 f"{lost[0]} and {len(lost) - 1} more. Mend: prepare queries and candidates from "
                 "the same source"
             )
-        queries = _encode(ranking.encode_queries(rows, setup.tokenizer, length), target, net, setup)
+        asked = setup.store(ranking.encode_queries, rows, setup.tokenizer, length)
+        queries = _encode(asked, target, net, setup)
         rank, size = setup.workers.rank, setup.workers.size
         best = setup.workers.gather(list(top(queries[rank::size], pool, CUT)[1]))
         return Predicted(rows, [[names[i] for i in one] for one in best], gold)
@@ -198,14 +203,13 @@ def ranker(title: str, target: Target, net: nn.Module, place: Path, setup: Setup
 
 
 def _encode(
-    features: list[Feature], target: Target, net: nn.Module, setup: Setup
+    features: Sequence[Feature], target: Target, net: nn.Module, setup: Setup
 ) -> NDArray[np.float32]:
     """Unit vectors of a dual encoder: [texts, hidden]."""
     assert target.training is not None
     pad, precision = setup.tokenizer.pad_token_id, target.training.precision
-    found = predict.predict(
-        net, ranking, features, pad, target.batch, setup.workers, precision=precision
-    )
+    tokens = setup.machine.tokens(target.training.max_length, setup.workers.device.type)
+    found = predict.predict(net, ranking, features, pad, tokens, setup.workers, precision=precision)
     return np.stack(found)
 
 
@@ -251,7 +255,8 @@ def _candidates(
     """Unit vectors of a block of the pool."""
     assert target.training is not None
     length = target.training.max_length
-    return _encode(ranking.encode_candidates(rows, setup.tokenizer, length), target, net, setup)
+    features = setup.store(ranking.encode_candidates, rows, setup.tokenizer, length)
+    return _encode(features, target, net, setup)
 
 
 def _store(path: Path, block: NDArray[np.float32], start: int, total: int) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 Row = dict[str, Any]
 # "ids": token ids of each sequence; "types", where the tokenizer has them: 0 and 1 in parallel;
-# "row": index of its row; labels
+# "row": index of its row; labels. What values may be, and what types they come back in from the
+# store of features: features.py.
 Feature = dict[str, Any]
 
 

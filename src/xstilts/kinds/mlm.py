@@ -64,7 +64,7 @@ def draw(
 ) -> list[Feature]:
     """Mask a batch: new ids, the masked positions, and what stood there."""
     plain, mask = _plain_ids(tokenizer), tokenizer.mask_token_id
-    ids = np.concatenate([feature["ids"][0] for feature in features])
+    ids = np.concatenate([feature["ids"][0] for feature in features], dtype=np.int64)
     starts = np.cumsum([0, *(len(feature["ids"][0]) for feature in features)])
     counts = [max(1, round(training.mask * len(feature["free"]))) for feature in features]
     free = [feature["free"] for feature in features]
@@ -91,6 +91,12 @@ def _chosen(
     rank = np.arange(len(rows)) - np.repeat(np.cumsum([0, *sizes[:-1]]), sizes)
     taken = np.sort(shuffled[rank < np.repeat(counts, sizes)])
     return np.concatenate(free)[taken], rows[taken]
+
+
+def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The masked tokens."""
+    pairs = zip(starts, features, strict=True)
+    return np.concatenate([start + feature["masked"] for start, feature in pairs])
 
 
 def weight(feature: Feature) -> int:

@@ -28,6 +28,7 @@ from torch.nn.functional import cross_entropy, normalize
 from xstilts.core.errors import UserError
 from xstilts.core.params import Training
 from xstilts.kinds.base import Feature, Row, encoded
+from xstilts.kinds.spec import filled
 from xstilts.model.tokenizer import separators
 
 MAX_QUERY = 96  # tokens, special ones included: scripts/train_lareqa.sh
@@ -52,6 +53,18 @@ def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Fe
     ]
 
 
+def read(rows: list[Row], tokenizer: Any, length: int) -> list[Feature]:
+    """All that rows of any split are read as: training rows, queries, candidates of a pool."""
+    trained = [row for row in rows if filled(row["positive"])]
+    asked = [row for row in rows if row["relevant"]]
+    pool = [row for row in rows if not (filled(row["positive"]) or row["relevant"])]
+    return [
+        *encode(trained, tokenizer, length, length),
+        *encode_queries(asked, tokenizer, length),
+        *encode_candidates(pool, tokenizer, length),
+    ]
+
+
 def encode_queries(rows: list[Row], tokenizer: Any, length: int) -> list[Feature]:
     """<s> query </s> of each row."""
     return _encoded([row["text"] for row in rows], tokenizer, min(length, MAX_QUERY))
@@ -72,7 +85,7 @@ def _encoded(texts: list[str], tokenizer: Any, length: int) -> list[Feature]:
 
 
 class EncodingHead(nn.Module):
-    """<s> through dense and tanh, as a vector of length sqrt(scale) -> [b, hidden], float32.
+    """<s> through dense and tanh, as a vector of length sqrt(scale), float32.
 
     So the product of two outputs is scale times the cosine, and the scale is learnt.
     """
@@ -83,8 +96,8 @@ class EncodingHead(nn.Module):
         self.scale = nn.Parameter(torch.full((1,), SCALE))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[b, l, hidden] -> [b, hidden]."""
-        pooled = torch.tanh(self.dense(hidden[:, 0]))
+        """[sequences, hidden] -> the same."""
+        pooled = torch.tanh(self.dense(hidden))
         return normalize(pooled.float(), dim=-1) * self.scale.float().sqrt()
 
 

@@ -19,6 +19,12 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
     return [(row["text_a"], None), (row["text_b"], None)]
 
 
+def encode_texts(texts: list[str], tokenizer: Any, length: int) -> list[Feature]:
+    """<s> text </s> of each text, cut at `length` tokens."""
+    ids = tokenizer(texts, truncation=True, max_length=length)["input_ids"]
+    return [{"ids": [one], "row": i} for i, one in enumerate(ids)]
+
+
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """The embedding [hidden] of each text, float32."""
     return list(output.float().cpu().numpy())

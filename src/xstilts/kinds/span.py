@@ -22,6 +22,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 
 from xstilts.kinds.answers import answer_text
 from xstilts.kinds.base import Feature, Row
@@ -99,6 +100,7 @@ def _windows(
     features: list[Feature] = []
     for number, part in enumerate(parts):
         own = slice(part.start, part.stop)
+        text, places = document.reading(own)
         ids = [*opening, *document.ids[own], tokenizer.sep_token_id]
         types = [0] * len(opening) + [1] * (len(ids) - len(opening))
         features.append(
@@ -109,8 +111,8 @@ def _windows(
                 "start_of_window": part.start,
                 "full": full[number, own],
                 "words": document.word[own],
-                "places": document.places[own],
-                "text": document.text,
+                "places": places,
+                "text": text,
             }
         )
     return features
@@ -147,9 +149,9 @@ def head(hidden: int, labels: list[str], dropout: float) -> nn.Module:
     return TokenHead(hidden, 2, 0.0)
 
 
-def taught(features: list[Feature]) -> list[Feature]:
-    """Those whose answer is known: there, too, a row is left out whose words do not hold it."""
-    return [feature for feature in features if feature["start"] != IGNORED]
+def taught(feature: Feature) -> bool:
+    """Whether its answer is known: there, too, a row is left out whose words do not hold it."""
+    return bool(feature["start"] != IGNORED)
 
 
 def weight(feature: Feature) -> int:
@@ -157,42 +159,51 @@ def weight(feature: Feature) -> int:
     return 1
 
 
+def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All tokens of each window."""
+    pairs = zip(starts, features, strict=True)
+    return np.concatenate([start + np.arange(len(feature["ids"][0])) for start, feature in pairs])
+
+
 def loss(output: Tensor, features: list[Feature]) -> Tensor:
-    """Summed mean of the start's and the end's cross-entropy; output [b, l, 2], pads excluded."""
-    output = _without_pads(output, features)
+    """Summed mean of the start's and the end's cross-entropy; output [tokens of all windows, 2]."""
+    lengths = [len(feature["ids"][0]) for feature in features]
+    scores = pad_sequence(output.float().split(lengths), batch_first=True, padding_value=-1e9)
     starts = tensor([feature["start"] for feature in features], device=output.device)
     ends = tensor([feature["end"] for feature in features], device=output.device)
-    start_loss = cross_entropy(output[..., 0], starts, reduction="sum")
-    return (start_loss + cross_entropy(output[..., 1], ends, reduction="sum")) / 2
-
-
-def _without_pads(output: Tensor, features: list[Feature]) -> Tensor:
-    """Scores with pad positions at minus infinity, so that padding never changes a loss."""
-    lengths = tensor([len(feature["ids"][0]) for feature in features], device=output.device)
-    places = tensor(range(output.shape[1]), device=output.device)
-    return output.float().masked_fill((places >= lengths[:, None])[..., None], -1e9)
+    start_loss = cross_entropy(scores[..., 0], starts, reduction="sum")
+    return (start_loss + cross_entropy(scores[..., 1], ends, reduction="sum")) / 2
 
 
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """(null score, best score, first token, last token) of each window."""
-    scores = output.double().cpu().numpy()
-    return [_best(scores[i], feature) for i, feature in enumerate(features)]
+    ends = np.cumsum([len(feature["ids"][0]) for feature in features])[:-1]
+    scores = np.split(output.double().cpu().numpy(), ends)
+    return [best_span(one, feature) for one, feature in zip(scores, features, strict=True)]
 
 
-def _best(scores: NDArray[np.float64], feature: Feature) -> tuple[float, float, int, int]:
-    """The best span of a window among the n-best starts and ends; tokens count in the window."""
+def best_span(scores: NDArray[np.float64], feature: Feature) -> tuple[float, float, int, int]:
+    """The best span of a window among the n-best starts and ends; of equals, the first of these.
+
+    Args:
+        scores: [tokens, 2], of each token of the sequence as a start and as an end.
+
+    Returns:
+        (null score, best score, first token, last token); tokens count in the window. Where no
+        span is possible, the best score is minus infinity.
+    """
     null = float(scores[0, 0] + scores[0, 1])
     first, count = feature["first"], len(feature["words"])
-    order = np.argsort(-scores[: len(feature["ids"][0])], axis=0, kind="stable")[:N_BEST] - first
-    starts, ends = ([one for one in side if 0 <= one < count] for side in order.T)
-    best = (null, -np.inf, 0, 0)
-    for start in starts:
-        for end in ends:
-            score = float(scores[first + start, 0] + scores[first + end, 1])
-            possible = 0 <= end - start < MAX_ANSWER and feature["full"][start]
-            if possible and score > best[1]:
-                best = (null, score, int(start), int(end))
-    return best
+    order = np.argsort(-scores, axis=0, kind="stable")[:N_BEST] - first
+    starts, ends = (side[(side >= 0) & (side < count)] for side in order.T)
+    length = ends - starts[:, None]
+    possible = (length >= 0) & (length < MAX_ANSWER) & feature["full"][starts, None]
+    sums = scores[first + starts, :1] + scores[first + ends, 1]
+    possible &= sums > -np.inf
+    if not possible.any():
+        return null, -np.inf, 0, 0
+    start, end = divmod(int(np.where(possible, sums, -np.inf).argmax()), len(ends))
+    return null, float(sums[start, end]), int(starts[start]), int(ends[end])
 
 
 def decode(

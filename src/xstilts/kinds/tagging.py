@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from torch import Tensor, full, nn
+from numpy.typing import NDArray
+from torch import Tensor, long, nn, tensor
 from torch.nn.functional import cross_entropy
 
 from xstilts.kinds.base import Feature, Row
@@ -74,19 +75,23 @@ def weight(feature: Feature) -> int:
     return len(feature["places"])
 
 
+def positions(features: list[Feature], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The first token of each word."""
+    pairs = zip(starts, features, strict=True)
+    return np.array([start + place for start, one in pairs for place in one["places"]], np.int64)
+
+
 def loss(output: Tensor, features: list[Feature]) -> Tensor:
-    """Summed cross-entropy at first sub-tokens; output [b, l, tags]."""
-    gold = full(output.shape[:2], IGNORED, device=output.device)
-    for i, feature in enumerate(features):
-        for place, tag in zip(feature["places"], feature["tags"], strict=True):
-            gold[i, place] = tag
-    return cross_entropy(output.float().flatten(0, 1), gold.flatten(), reduction="sum")
+    """Summed cross-entropy; output [words, tags]."""
+    tags = [tag for feature in features for tag in feature["tags"]]
+    gold = tensor(tags, dtype=long, device=output.device)
+    return cross_entropy(output.float(), gold, reduction="sum")
 
 
 def outputs(output: Tensor, features: list[Feature]) -> list[Any]:
     """The best tag of each word of each sequence."""
-    best = output.argmax(-1).cpu().numpy()
-    return [best[i, feature["places"]].tolist() for i, feature in enumerate(features)]
+    ends = np.cumsum([len(feature["places"]) for feature in features])[:-1]
+    return [best.tolist() for best in np.split(output.argmax(-1).cpu().numpy(), ends)]
 
 
 def decode(

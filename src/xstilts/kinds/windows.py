@@ -48,30 +48,43 @@ class Document:
     text: str
     places: Numbers
 
+    def reading(self, own: slice) -> tuple[str, Numbers]:
+        """What some tokens read as, and the places [tokens, 2] of each in that text."""
+        places = self.places[own]
+        if not len(places):
+            return "", places
+        begin, end = int(places[0, 0]), int(places[-1, 1])
+        return self.text[begin:end], places - places[0, 0]
+
 
 def documents(contexts: Sequence[str], tokenizer: Any) -> Iterator[Document]:
     """Each context as a document, in order."""
-    found = [list(WORD.finditer(context)) for context in contexts]
+    words = [WORD.findall(context) for context in contexts]
     # A space before each word, for vocabularies that know by it where a word begins.
-    words = [[f" {word.group()}" for word in some] or [""] for some in found]
-    encoded = tokenizer(words, is_split_into_words=True, add_special_tokens=False, verbose=False)
-    for some, encoding in zip(found, encoded.encodings, strict=True):
-        yield _document(some, encoding, tokenizer)
+    spaced = [[f" {word}" for word in some] or [""] for some in words]
+    encoded = tokenizer(spaced, is_split_into_words=True, add_special_tokens=False, verbose=False)
+    for context, some, encoding in zip(contexts, words, encoded.encodings, strict=True):
+        yield _document(context, some, encoding, tokenizer)
 
 
-def _document(words: list[re.Match[str]], encoding: Any, tokenizer: Any) -> Document:
-    """A context's words and what the tokenizer made of them."""
-    starts = np.array([word.start() for word in words], dtype=np.int32)
+def _document(context: str, words: list[str], encoding: Any, tokenizer: Any) -> Document:
+    """A context, its words, and what the tokenizer made of them."""
+    starts = np.array([word.start() for word in WORD.finditer(context)], dtype=np.int32)
     word = np.array(encoding.word_ids, dtype=np.int32)
     # Offsets count from the space before the word.
     inside = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
     characters = np.maximum(inside - 1, 0) + starts[word][:, None]
-    text, places = _joined(tokenizer.convert_ids_to_tokens(encoding.ids), tokenizer)
+    tokens, ids, unknown = encoding.tokens, encoding.ids, tokenizer.unk_token_id
+    known = tokens
+    if unknown in ids:
+        pairs = zip(tokens, ids, strict=True)
+        known = [tokenizer.unk_token if one == unknown else token for token, one in pairs]
+    text, places = _joined(known, tokenizer)
     return Document(
-        words=[one.group() for one in words],
+        words=words,
         starts=starts,
-        tokens=encoding.tokens,
-        ids=encoding.ids,
+        tokens=tokens,
+        ids=ids,
         word=word,
         characters=characters.astype(np.int32),
         text=text,

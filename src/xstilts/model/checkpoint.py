@@ -28,6 +28,7 @@ from transformers.utils import logging
 from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.core.params import Architecture
+from xstilts.model import vocabulary
 
 USUAL = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
@@ -40,7 +41,8 @@ class Family:
     """What differs from architecture to architecture.
 
     Attributes:
-        attention: the implementation that is deterministic on the CPU and on CUDA.
+        attention: the implementation that is deterministic on the CPU and on CUDA; packed.py puts
+            its own in place of "sdpa" where an encoder is trained or read.
         dropout: fields of the configuration.
         language: the modules of its language-modelling head, in their order.
         pooler: whether its encoder comes with a pooler unless asked not to.
@@ -65,13 +67,13 @@ FAMILIES = {
 }
 
 
-def small_xlmr(architecture: Architecture, vocabulary: int, dropout: float) -> PreTrainedModel:
+def small_xlmr(architecture: Architecture, pieces: int, dropout: float) -> PreTrainedModel:
     """A fresh XLM-R with its language-modelling head; seed torch before.
 
     In the published layout: pad is 1, positions start at 2.
     """
     config = XLMRobertaConfig(
-        vocab_size=vocabulary,
+        vocab_size=pieces,
         hidden_size=architecture.hidden,
         num_hidden_layers=architecture.layers,
         num_attention_heads=architecture.heads,
@@ -113,6 +115,12 @@ def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
     return encoder
 
 
+def save_encoder(encoder: PreTrainedModel, folder: Path) -> None:
+    """Write an encoder as `load_encoder` reads it, in the layout of transformers."""
+    encoder.save_pretrained(folder)
+    vocabulary.save(encoder, folder)
+
+
 def load_masked_lm(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
     """A checkpoint with its language-modelling head, in float32.
 
@@ -140,6 +148,12 @@ def weight_files(folder: Path) -> list[Path]:
     """
     whole = folder / "model.safetensors"
     return [whole] if whole.exists() else sorted(folder.glob("model-*-of-*.safetensors")) or [whole]
+
+
+def model_files(folder: Path) -> list[Path]:
+    """All of a checkpoint folder that decides what its encoder is, but for its config.json."""
+    pieces = folder / vocabulary.NAME
+    return [*weight_files(folder), *([pieces] if pieces.exists() else [])]
 
 
 def weights_sha(folder: Path) -> str:
@@ -213,6 +227,7 @@ def _load(auto: Any, folder: Path, dropout: float, more: dict[str, Any]) -> tupl
             f"{tuple(wanted)}: they belong to two architectures. "
             "Mend: rerun the stage that makes it, or `dvc checkout` it"
         )
+    vocabulary.load(model, folder)
     return model, sorted(report["missing_keys"])
 
 

@@ -13,9 +13,12 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from xstilts.model import packed
+from xstilts.model.packed import Packed
+
 
 class SequenceHead(nn.Module):
-    """XLM-R's own head on <s>: dropout, dense, tanh, dropout, projection -> [b, outputs]."""
+    """XLM-R's own head on <s>: dropout, dense, tanh, dropout, projection."""
 
     def __init__(self, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
@@ -24,14 +27,14 @@ class SequenceHead(nn.Module):
         self.project = nn.Linear(hidden, outputs)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[b, l, hidden] -> [b, outputs]."""
-        pooled = torch.tanh(self.dense(self.dropout(hidden[:, 0])))
+        """[sequences, hidden] -> [sequences, outputs]."""
+        pooled = torch.tanh(self.dense(self.dropout(hidden)))
         output: Tensor = self.project(self.dropout(pooled))
         return output
 
 
 class TokenHead(nn.Module):
-    """Dropout and a projection of every position -> [b, l, outputs]."""
+    """Dropout and a projection of every token that is read."""
 
     def __init__(self, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
@@ -39,7 +42,7 @@ class TokenHead(nn.Module):
         self.project = nn.Linear(hidden, outputs)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[b, l, hidden] -> [b, l, outputs]."""
+        """[m, hidden] -> [m, outputs]."""
         output: Tensor = self.project(self.dropout(hidden))
         return output
 
@@ -66,14 +69,14 @@ class LayerAttention(nn.Module):
         self.norm = nn.LayerNorm(hidden)
 
     def forward(self, states: Sequence[Tensor]) -> Tensor:
-        """States of all layers, lowest first, [b, l, hidden] each -> [b, l, hidden]."""
+        """States of all layers, lowest first, [m, hidden] each -> [m, hidden]."""
         last, parts = states[-1], self.weights(states)
         mixed = sum(parts[..., i, None] * state for i, state in enumerate(states))
         output: Tensor = self.norm(last + self.value(mixed))
         return output
 
     def weights(self, states: Sequence[Tensor]) -> Tensor:
-        """What each layer counts for at each position, 1 in all: [b, l, layers]."""
+        """What each layer counts for at each token, 1 in all: [m, layers]."""
         last = states[-1]
         query = self.query(last) / math.sqrt(last.shape[-1])
         scores = torch.stack([(query * state).sum(-1) for state in states], -1)
@@ -85,7 +88,7 @@ class WithHeads(nn.Module):
 
     Attributes:
         encoder: what passes on to the next phase.
-        heads: one a part, in order; each maps the encoder's states [b, l, hidden] to its output.
+        heads: one a part, in order; each maps the states [m, hidden] that its kind reads.
         fusions: part number -> the `heads.LayerAttention` before its head; others read the last
             layer.
     """
@@ -101,68 +104,31 @@ class WithHeads(nn.Module):
         self.heads = nn.ModuleList(heads)
         named = {str(part): fusion for part, fusion in (fusions or {}).items()}
         self.fusions = nn.ModuleDict(named)
-        self.typed = getattr(encoder.config, "type_vocab_size", 0) > 1
+        packed.prepare(encoder)
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        token_type_ids: Tensor | None = None,
-        masked: Tensor | None = None,
-        part: int = 0,
-    ) -> Tensor:
-        """The output of one part's head.
-
-        Args:
-            input_ids: [b, l]; so are all other tensors.
-            attention_mask: 1 at tokens, 0 at pads.
-            token_type_ids: for encoders that know two types of text; the others ignore them.
-            masked: positions that the head is to see alone (bool): states become [m, hidden].
-            part: whose head.
-        """
-        states = self._states(input_ids, attention_mask, token_type_ids)
-        hidden = self._read(part, states)
-        output: Tensor = self.heads[part](hidden if masked is None else hidden[masked])
+    def forward(self, batch: Packed, part: int = 0) -> Tensor:
+        """The output of one part's head, [m, ...] for the m tokens that it reads."""
+        states = self._states(batch)
+        read = [packed.pick(state, batch.read) for state in states]
+        output: Tensor = self.heads[part](self._fused(part, read))
         if self.training and len(self.heads) > 1:
             output = output + self._idle(part, states).to(output.dtype)
         return output
 
-    def layer_weights(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor,
-        token_type_ids: Tensor | None = None,
-        part: int = 0,
-    ) -> Tensor:
-        """What each layer counts for where a part's head reads: [sequences, layers], 1 in all.
-
-        A `TokenHead` reads every token, and the mean over them is given; others read the first.
-        """
+    def layer_weights(self, batch: Packed, part: int = 0) -> Tensor:
+        """What each layer counts for where a part's head reads: [m, layers], 1 in all."""
         fusion = self.fusions[str(part)]
         assert isinstance(fusion, LayerAttention)
-        found = fusion.weights(self._states(input_ids, attention_mask, token_type_ids)).float()
-        if not isinstance(self.heads[part], TokenHead):
-            return found[:, 0]
-        tokens = attention_mask[..., None].float()
-        return (found * tokens).sum(1) / tokens.sum(1)
+        read = [packed.pick(state, batch.read) for state in self._states(batch)]
+        return fusion.weights(read).float()
 
-    def _states(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None
-    ) -> list[Tensor]:
-        """The last layer's states [b, l, hidden]; those of all layers where a head reads them."""
-        types = {"token_type_ids": token_type_ids} if self.typed else {}
-        found = self.encoder(
-            input_ids=input_ids,
-            attention_mask=attention_mask,
-            output_hidden_states=bool(self.fusions),
-            **types,
-        )
-        last = found.last_hidden_state
-        # The embeddings, which come first, are no layer; a final norm may be missing in the rest.
-        return [*found.hidden_states[1:-1], last] if self.fusions else [last]
+    def _states(self, batch: Packed) -> list[Tensor]:
+        """The last layer's states [tokens, hidden]; of all layers where a head reads them."""
+        states = packed.run(self.encoder, batch, every=bool(self.fusions))
+        return states[1:] if self.fusions else states  # the embeddings are no layer
 
-    def _read(self, part: int, states: list[Tensor]) -> Tensor:
-        """What a part's head reads: the last layer, or all of them fused."""
+    def _fused(self, part: int, states: list[Tensor]) -> Tensor:
+        """What a part's head sees: the last layer, or all of them fused."""
         if str(part) not in self.fusions:
             return states[-1]
         fused: Tensor = self.fusions[str(part)](states)
@@ -174,7 +140,7 @@ class WithHeads(nn.Module):
         Without it stage 3 of ZeRO trains them on what is left of older gradients (tried with
         DeepSpeed 0.19.8). AdamW still moves such a head by its momentum and its decay.
         """
-        token = [state[:1, :1] for state in states]
+        token = [state[:1] for state in states]
         others = [i for i in range(len(self.heads)) if i != part]
-        sums = [self.heads[i](self._read(i, token)).float().sum() for i in others]
+        sums = [self.heads[i](self._fused(i, token)).float().sum() for i in others]
         return 0.0 * torch.stack(sums).sum()

@@ -17,7 +17,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,20 @@ def modules(stage: str, variant: str = "") -> list[str]:
         start.append(f"xstilts.tasks.{variant}")
     if (stage, variant) == ("fetch", "world"):
         start.append("xstilts.sources.world.write")
+    return _closure(start)
+
+
+@lru_cache
+def identity_of(*modules: str) -> str | None:
+    """Hex sha256 of some modules and of all that they import; None where one is not of ours."""
+    if any(_file(module) is None for module in modules):
+        return None
+    meanings = {name: meaning(ROOT / f"{name}.py").decode() for name in _closure(modules)}
+    return files.sha256_json(meanings)
+
+
+def _closure(start: Sequence[str]) -> list[str]:
+    """Some modules and all that they import, sorted; `BY_NAME` only where it is in `start`."""
     todo, seen = list(start), set()
     while todo:
         module = todo.pop()

@@ -16,6 +16,7 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.core.files import write_bytes
+from xstilts.report import seen_table
 from xstilts.report.data import SETTING, Results, Row, signed, size_text, stars
 from xstilts.report.table import tex
 from xstilts.results.scores import ALL, ZERO_SHOT
@@ -93,12 +94,16 @@ def _caption(results: Results, pairs: bool) -> str:
     what = "Zero-shot scores (languages without fine-tuning rows)" if zero else "Scores"
     dagger = DAGGER if any(row["collapsed"] for row in results.summary) else ""
     intervals = f" with half its {tex(results.confidence)} interval" * pairs
+    dagger += tex(seen_table.legend(results))
     return CAPTION.format(what=what, seeds=seeds, intervals=intervals, gains=gains, dagger=dagger)
 
 
 def _head(results: Results, pairs: bool) -> Iterator[str]:
     """One line of names; two where each target has two columns."""
-    names = ["mean" if target == ALL else _title(target) for target in results.columns]
+    marks = {target: tex(seen_table.mark(results, target)) for target in results.targets}
+    names = [
+        "mean" if target == ALL else _title(target) + marks[target] for target in results.columns
+    ]
     settings = ["intermediate task", "rows", "method"]
     if not pairs:
         yield _line([*settings, *names])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from xstilts.benchmarks import compare
+from xstilts.benchmarks import compare, seen
 from xstilts.core.params import Training
 from xstilts.report.data import Results
 
@@ -30,6 +30,7 @@ def notes(results: Results) -> list[tuple[str, str]]:
     intervals = INTERVALS.format(confidence=results.confidence)
     return [
         ("Data", _data(params.report.source)),
+        *_encoder(results),
         *_left_out(results),
         ("Protocol", _protocols(results)),
         *_unlike(results),
@@ -52,6 +53,27 @@ def _data(source: str) -> str:
         )
     where = "the Hugging Face hub" if source == "hub" else f"a local mirror ({source})"
     return f"Real data sets at pinned revisions, from {where}; manifests and hashes are tracked."
+
+
+def _encoder(results: Results) -> list[tuple[str, str]]:
+    """What a published checkpoint was trained on; a model from scratch saw what Data says."""
+    params = results.params
+    if params.pretrain.model is None:
+        return []
+    known = seen.history(params)
+    if known is None and params.seen is None:
+        return [("Seen before", seen.unknown(params))]
+    text = f"{params.pretrain.model}: "
+    text += f"text of {known.text} ({known.source}; {known.status})" if known else "by the study"
+    named = [
+        "perhaps " * (one.status == "possible") + seen.title(one.name)
+        for one in (known.sets if known else ())
+    ]
+    named += [seen.title(one.set) for one in params.seen or ()]
+    text += f"; and {_join(named, ', ')}." if named else "; no labelled set."
+    tied = _join((one.task for one in seen.findings(params)), ", ")
+    text += f" Of this study that touches {tied}: table “seen”." if tied else ""
+    return [("Seen before", text)]
 
 
 def _left_out(results: Results) -> list[tuple[str, str]]:

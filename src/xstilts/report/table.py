@@ -88,6 +88,7 @@ SIGNS = {
     "_": r"\_", "$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": "$<$", ">": "$>$", "|": "$|$", "−": "$-$", "±": r"$\pm$", "×": r"$\times$",
     "≈": r"$\approx$", "→": r"$\rightarrow$", "†": r"$\dagger$", "Δ": r"$\Delta$", "·": r"$\cdot$",
+    "‡": r"$\ddagger$",
     "–": "--", "—": "---", "…": r"\ldots{}", "“": "``", "”": "''", "‘": "`", "’": "'",
 }  # fmt: skip
 

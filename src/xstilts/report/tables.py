@@ -16,6 +16,7 @@ from xstilts.report import (
     protocol_tables,
     published,
     rates,
+    seen_table,
 )
 from xstilts.report.data import (
     SETTING,
@@ -44,6 +45,7 @@ def build(results: Results) -> dict[str, Table]:
     tables += [*rates.build(results), *layers.build(results)]
     tables += [*language_tables.build(results), *data_tables.build(results)]
     tables += [*published.build(results), *published.leak_tables(results)]
+    tables += seen_table.build(results)
     tables += protocol_tables.build(results)
     return {table.name: table for table in tables}
 
@@ -118,8 +120,10 @@ def _deltas(results: Results) -> Table:
             " “best for each target” is the setting chosen on validation rows, target by target;"
             " its intervals take the choice as given, and it is not tested."
         )
-    names = {scores.ALL: "mean of targets"}
-    header = ["intermediate training", *(names.get(target, target) for target in columns)]
+    caption += seen_table.legend(results)
+    names = {name: name + seen_table.mark(results, name) for name in results.targets}
+    names[scores.ALL] = "mean of targets"
+    header = ["intermediate training", *(names[target] for target in columns)]
     title = "Gain over no intermediate training"
     groups = [group["task"] for group in results.groups]
     return Table("deltas", title, caption, header, rows, records, groups)

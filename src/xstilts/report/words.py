@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from xstilts.report import seen_table
 from xstilts.report.data import Results, Row, p_text, series_of, series_text, signed, span
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import ALL
@@ -21,11 +22,13 @@ UNTESTED = "With one seed for each setting nothing is tested"
 
 
 def answer(results: Results) -> list[str]:
-    """The two sentences at the head: what intermediate training does, and what its size does."""
+    """The two sentences at the head: what intermediate training does, and what its size does.
+
+    A third where the encoder has seen scored rows: it takes from “zero-shot” what is not so.
+    """
     rows = _settings(results)
-    if not rows:
-        return [NO_BASELINE]
-    return [_gain_sentence(results, rows), *_size_sentences(results)]
+    said = [_gain_sentence(results, rows), *_size_sentences(results)] if rows else [NO_BASELINE]
+    return seen_table.qualified(results, said)
 
 
 def told(row: Row) -> bool:
@@ -127,7 +130,10 @@ def _slopes(results: Results) -> list[Row]:
 def support(results: Results) -> list[str]:
     """Sentences after the answer: each target, the choice of settings, the control, the world."""
     parts: tuple[Callable[[Results], list[str]], ...]
-    parts = (_target_sentences, _best_sentences, _control_sentences, _counted_sentences)
+    parts = (
+        _target_sentences, _best_sentences, seen_table.support, _control_sentences,
+        _counted_sentences,
+    )  # fmt: skip
     return [sentence for part in parts for sentence in part(results)]
 
 

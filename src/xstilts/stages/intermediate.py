@@ -17,6 +17,7 @@ from xstilts.core.progress import Observe, Record
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
+from xstilts.kinds.store import Store
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.training import state
@@ -35,7 +36,8 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     base = Path(spec.checkpoint)
     inputs = inputs_of(spec)
     rows = [part_rows(spec, part) for part in spec.parts]
-    setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
+    workers, store = Workers.start(machine), Store.of(machine)
+    setup = Setup(tokenizer.load(base), machine, workers, observe, store)
     place = state.folder("intermediate", spec.model_dump(), inputs, machine)
     title = f"intermediate {key}"
     training = TrainingSpec(title, spec.training, spec.seed, spec.parts, spec.mixing)
@@ -47,7 +49,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         done["taught"] = taught
     if setup.workers.rank == 0:
         with files.output_folder(paths.intermediate(params.study, key)) as out:
-            tuned.model.encoder.save_pretrained(out)
+            checkpoint.save_encoder(tuned.model.encoder, out)
             files.write_json(out / "record.json", done)
         shutil.rmtree(place)
     setup.workers.barrier()
@@ -59,7 +61,7 @@ def inputs_of(spec: Intermediate) -> list[Path]:
     base = Path(spec.checkpoint)
     named = [path for part in spec.parts for path in (part.rows, part.validation) if path]
     read = [Path(path) for path in dict.fromkeys(named)]
-    return [*read, *checkpoint.weight_files(base), base / "tokenizer.json"]
+    return [*read, *checkpoint.model_files(base), base / "tokenizer.json"]
 
 
 def part_rows(spec: Intermediate, part: Part) -> list[Row]:

@@ -1,7 +1,8 @@
 """Phase i: import a pinned checkpoint, or train a small XLM-R from scratch.
 
 Run by `xstilts pretrain` or `dvc repro`. Writes model, tokenizer and record to
-`models/pretrain/<study>/`.
+`models/pretrain/<study>/`. Where a study says `vocabulary: used`, of a checkpoint only the encoder
+is kept, and of its embedding the rows that the study's texts use (model/vocabulary.py).
 """
 
 from __future__ import annotations
@@ -19,11 +20,14 @@ from xstilts.core.params import Corpus, Params, Pretrain
 from xstilts.core.progress import Observe, Record
 from xstilts.kinds import mlm, modules
 from xstilts.kinds.base import Row
-from xstilts.model import checkpoint, heads, tokenizer, unigram
+from xstilts.kinds.pieces import pieces
+from xstilts.kinds.store import Store
+from xstilts.model import checkpoint, heads, tokenizer, unigram, vocabulary
 from xstilts.records import record
 from xstilts.sources import obtain
 from xstilts.training import loop, state
 from xstilts.training.engine import Setup, Workers
+from xstilts.training.launch import rank
 from xstilts.training.loop import HeadData, Run, TrainingSpec
 
 
@@ -35,22 +39,51 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     """
     if params.pretrain.source == "scratch":
         return _scratch(params, key, observe)
+    if rank() != 0:
+        return {}  # one of several processes copies it
     return _imported(params, key, observe)
 
 
 def _imported(params: Params, key: str, observe: Observe) -> Record:
-    """Copy a pinned checkpoint and see that it can be loaded."""
+    """Copy a pinned checkpoint and see that it can be loaded; cut it to what is used of it."""
     spec = params.pretrain
     with files.output_folder(paths.pretrained(params.study)) as out:
         obtain.model(spec, out, observe)
         tokenizer.complete(out)
-        tokenizer.load(out)
+        words = tokenizer.load(out)
         encoder = checkpoint.load_encoder(out)
-        metrics = {"parameters": float(encoder.num_parameters())}
-        done = record.make(params, "pretrain", key, spec, [], metrics)
+        metrics = {}
+        if spec.texts:
+            known = _used(spec, words, encoder, observe)
+            metrics = {"vocabulary": len(known.kept), "vocabulary.published": known.pieces}
+            vocabulary.cut(encoder, known)
+            for path in out.glob("model*.safetensors*"):
+                path.unlink()
+            checkpoint.save_encoder(encoder, out)
+        metrics["parameters"] = encoder.num_parameters()
+        floats = {name: float(value) for name, value in metrics.items()}
+        done = record.make(params, "pretrain", key, spec, [], floats)
         done["inputs"] = {file.name: files.sha256_file(file) for file in sorted(out.iterdir())}
         files.write_json(out / "record.json", done)
     return done
+
+
+def _used(
+    spec: Pretrain, words: Any, encoder: PreTrainedModel, observe: Observe
+) -> vocabulary.Vocabulary:
+    """The pieces that the study's texts use, as its stages tokenise them, and the special ones."""
+    used: set[int] = set()
+    with observe.progress("pieces in use", sum(len(some.rows) for some in spec.texts)) as advance:
+        for some in spec.texts:
+            for path in some.rows:
+                rows = files.read_parquet(Path(path)).to_pylist()
+                used.update(pieces(some.kind, rows, words).tolist())
+                advance(1)
+    published = len(encoder.get_input_embeddings().weight)
+    kept = vocabulary.kept_ids(used, words, encoder)
+    return vocabulary.Vocabulary(
+        **spec.model_dump(include={"source", "model", "revision"}), pieces=published, kept=kept
+    )
 
 
 def _scratch(params: Params, key: str, observe: Observe) -> Record:
@@ -63,9 +96,10 @@ def _scratch(params: Params, key: str, observe: Observe) -> Record:
     place = state.folder("pretrain", spec.model_dump(), sources_read, machine)
     rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
     words = _tokenizer(place, rows, spec, workers)
-    text = HeadData("text", mlm, mlm.encode(rows, words, spec.training.max_length, 0))
+    setup = Setup(words, machine, workers, observe, Store.of(machine))
+    features = setup.store(mlm.encode, rows, words, spec.training.max_length, 0)
+    text = HeadData("text", mlm, features)
     training = TrainingSpec("pretrain", spec.training, spec.seed)
-    setup = Setup(words, machine, workers, observe)
     pretraining = Run(training, lambda: _with_head(_whole(spec, words)), [text], place, setup)
     weights, history = loop.train(pretraining)
     whole = _whole(spec, words)

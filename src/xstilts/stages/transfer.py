@@ -27,6 +27,7 @@ from xstilts.evaluation.target import (
     score_target,
 )
 from xstilts.kinds.base import Row
+from xstilts.kinds.store import Store
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.results import scores
@@ -46,11 +47,12 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     """
     spec, machine = params.transfer[key], load_machine()
     base, encoder = paths.pretrained(params.study), Path(spec.checkpoint)
-    setup = Setup(tokenizer.load(base), machine, Workers.start(machine), observe)
+    workers, store = Workers.start(machine), Store.of(machine)
+    setup = Setup(tokenizer.load(base), machine, workers, observe, store)
     common = {"study": params.study, "run": key, **identity(spec)}
     common["model_sha"] = checkpoint.weights_sha(encoder)
     taught = _taught(spec)
-    shared = [*checkpoint.weight_files(encoder), base / "tokenizer.json"]
+    shared = [*checkpoint.model_files(encoder), base / "tokenizer.json"]
     targets = params.targets_of(key)
     read = {name: read_files(target) for name, target in targets.items()}
     places, results = {}, {}

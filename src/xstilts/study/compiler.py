@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from xstilts import tasks
 from xstilts.core import paths
 from xstilts.core.params import Params
 from xstilts.core.strict import parse
@@ -40,6 +41,8 @@ def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> 
     grids = Grids(design)
     for number, grid in enumerate(study.intermediate):
         grids.add(number, grid)
+    if study.pretrain.vocabulary == "used":
+        pretrain |= _used(design)
     transfer = _unprepared(design, targets)
     for run, spec in grids.runs.items():
         transfer[run] = _transfer(spec, str(paths.intermediate(study.study, run)))
@@ -57,6 +60,7 @@ def compile_study(study: Study, place: Path | str, pins: Pins | None = None) -> 
         "targets": targets,
         "aggregate": study.aggregate.model_dump(),
         "report": {**study.model_dump(include={"title", "description"}), **source},
+        "seen": study.pretrain.seen,
     }
     return parse(Params, params, place, "mend the study").model_dump()
 
@@ -89,6 +93,32 @@ def _pretrain(design: Design, pins: Pins) -> dict[str, Any]:
         "training": _from_scratch(design, scratch.training),
         "seed": scratch.seed,
     }
+
+
+def _used(design: Design) -> dict[str, Any]:
+    """The texts whose pieces are kept: all prepared rows, so that DVC watches their folder.
+
+    Phase ii draws its subsets from them: a new size or seed leaves the checkpoint as it is.
+    """
+    where, mend = "pretrain.vocabulary", "take `whole`"
+    if design.study.pretrain.scratch:
+        wrong = "a model from scratch has a vocabulary of its own, made from the study's text"
+        raise design.fail(where, wrong, mend)
+    if any(grid.mlm for grid in design.study.intermediate):
+        wrong = "masked language modelling reads the whole vocabulary, and `used` keeps a part"
+        raise design.fail(where, wrong, f"{mend}, or leave `mlm` out")
+    texts = [
+        {
+            "kind": tasks.load(spec["task"]).kind,
+            "rows": [
+                str(paths.rows(Path(spec["out"]), language, split))
+                for split, languages in spec["splits"].items()
+                for language in languages
+            ],
+        }
+        for spec in design.needs.prepare().values()
+    ]
+    return {"reads": str(paths.prepared(design.study.study, "", "")), "texts": texts}
 
 
 def _from_scratch(design: Design, given: dict[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from xstilts.core import paths
 from xstilts.core.errors import UserError
-from xstilts.core.params import Aggregate, Architecture, Corpus, Method, Mixing
+from xstilts.core.params import Aggregate, Architecture, Corpus, Method, Mixing, SeenSet
 from xstilts.core.strict import Seed, Strict, load_yaml, parse
 from xstilts.model import published
 from xstilts.sources.world.spec import World
+from xstilts.tasks import NAMES
 from xstilts.tasks.base import Split
+from xstilts.tasks.kinship import OTHERS
 
 T = TypeVar("T")
 MUL = "mul"  # the language of what is in many
@@ -69,6 +71,27 @@ class PretrainChoice(Strict):
     scratch: Scratch | None = None
     hub: Hub | None = None
     encoder: str | None = None  # a name of model/published.py: mbert, xlmr-base ...
+    vocabulary: Literal["whole", "used"] = "whole"  # of a checkpoint: the pieces that are kept
+    # Sets that the checkpoint was trained on, beside those of a named encoder; []: none at all.
+    seen: list[SeenSet] | None = None
+
+    @field_validator("seen", mode="before")
+    @classmethod
+    def named(cls, value: Any) -> Any:
+        """A set that is only a name: `mnli` for `{set: mnli}`."""
+        if not isinstance(value, list):
+            return value
+        return [{"set": one} if isinstance(one, str) else one for one in value]
+
+    @field_validator("seen")
+    @classmethod
+    def known(cls, value: list[SeenSet] | None) -> list[SeenSet] | None:
+        """A misspelt set would warn of nothing."""
+        for one in value or ():
+            if one.set not in NAMES and one.set not in OTHERS:
+                others = ", ".join(OTHERS)
+                raise ValueError(f"unknown set {one.set!r}: take the name of a task, or {others}")
+        return value
 
     @model_validator(mode="after")
     def one_way(self) -> PretrainChoice:
@@ -76,6 +99,8 @@ class PretrainChoice(Strict):
         given = [one for one in (self.scratch, self.hub, self.encoder) if one is not None]
         if len(given) != 1:
             raise ValueError("give exactly one of `scratch`, `hub` and `encoder`")
+        if self.scratch and self.seen is not None:
+            raise ValueError("a model from scratch has seen what this study says: leave `seen` out")
         if self.encoder is not None and self.encoder not in published.ENCODERS:
             known = ", ".join(published.ENCODERS)
             raise ValueError(f"unknown encoder {self.encoder!r}: take one of {known}, or `hub`")
@@ -223,7 +248,6 @@ class StudyTarget(Strict):
     layer: int | None = None
     pooling: Literal["mean", "cls"] | None = None
     similarity: Literal["cosine", "margin"] | None = None
-    batch: int = 64
     max_length: int | None = Field(None, gt=3)  # retrieval; None: 128, or what the model takes
 
 

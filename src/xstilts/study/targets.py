@@ -47,7 +47,6 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         "validation": None,
         "training": None,
         **_retrieval(design, task, spec, where),
-        "batch": spec.batch,
         "max_length": spec.max_length or design.usual_length(),
         "expected": _expected(design, task),
         "keep": _kept(design, task),

@@ -6,14 +6,16 @@ processes changes what is learnt (but for the order of summation).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from xstilts.kinds.base import Feature
+from xstilts.model.packed import Packed, pack
 
 
 @lru_cache(maxsize=32)  # a mix goes through its parts in turn
@@ -34,36 +36,33 @@ def longest(feature: Feature) -> int:
 
 
 def pieces_of(features: list[Feature], pieces: int) -> list[list[Feature]]:
-    """A global batch sorted by length and cut into equal micro-batches: little padding."""
+    """A global batch sorted by length, as neighbours attend together, and cut into equal parts."""
     ordered = sorted(features, key=longest)
     size = len(ordered) // pieces
     return [ordered[i * size : (i + 1) * size] for i in range(pieces)]
 
 
-def collate(features: list[Feature], pad: int, where: torch.device) -> dict[str, Tensor]:
-    """Pad to the longest sequence (on CUDA to a multiple of 8, for tensor cores): [b, l] each.
+def cut(features: Iterable[Feature], tokens: int) -> Iterator[list[Feature]]:
+    """Runs of features with at most so many tokens in all, or of one feature."""
+    some: list[Feature] = []
+    room = tokens
+    for feature in features:
+        size = sum(map(len, feature["ids"]))
+        if some and size > room:
+            yield some
+            some, room = [], tokens
+        some.append(feature)
+        room -= size
+    if some:
+        yield some
 
-    `token_type_ids` are among them where the features have "types", `masked` where they have
-    masked positions.
-    """
+
+def collate(features: list[Feature], kind: Any, pad: int, where: torch.device) -> Packed:
+    """All sequences of some features as one packed batch, in their order."""
     sequences = [ids for feature in features for ids in feature["ids"]]
-    length = max(map(len, sequences))
-    if where.type == "cuda":
-        length = -(-length // 8) * 8
-    ids = np.full((len(sequences), length), pad, dtype=np.int64)
-    mask = np.zeros((len(sequences), length), dtype=np.int64)
-    for i, sequence in enumerate(sequences):
-        ids[i, : len(sequence)] = sequence
-        mask[i, : len(sequence)] = 1
-    batch = {"input_ids": torch.from_numpy(ids), "attention_mask": torch.from_numpy(mask)}
+    types = None
     if "types" in features[0]:
-        types = np.zeros((len(sequences), length), dtype=np.int64)
-        for i, sequence in enumerate(some for feature in features for some in feature["types"]):
-            types[i, : len(sequence)] = sequence
-        batch["token_type_ids"] = torch.from_numpy(types)
-    if "masked" in features[0]:
-        masked = np.zeros((len(sequences), length), dtype=bool)
-        for i, feature in enumerate(features):
-            masked[i, feature["masked"]] = True
-        batch["masked"] = torch.from_numpy(masked)
-    return {name: tensor.to(where) for name, tensor in batch.items()}
+        types = [some for feature in features for some in feature["types"]]
+    starts = np.cumsum([0, *map(len, sequences[:-1])])
+    read = kind.positions(features, starts) if hasattr(kind, "positions") else starts
+    return pack(sequences, types, read, pad, where)

@@ -1,6 +1,6 @@
 """Processes, devices and the DeepSpeed engine: all of training that knows the hardware.
 
-A stage begins with `Setup(tokenizer, machine, Workers.start(machine), observe)`.
+A stage begins with `Setup(tokenizer, machine, Workers.start(machine), observe, Store.of(machine))`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.core.progress import Observe
+from xstilts.kinds.store import NOT_KEPT, Store
+from xstilts.training import clip
 from xstilts.training.launch import MEETING, rank, share_of
 
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
@@ -86,11 +88,11 @@ class Workers:
         group = torch.distributed
         return Workers(group.get_rank(), group.get_world_size(), where)
 
-    def sum(self, value: Tensor) -> float:
-        """The sum of a scalar over all workers."""
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of a scalar over all workers, in its place on the device."""
         if self.size > 1:
             torch.distributed.all_reduce(value)
-        return float(value)
+        return value
 
     def agree(self, wish: bool) -> bool:
         """Worker 0's wish, known to all: clocks differ, decisions must not."""
@@ -99,6 +101,10 @@ class Workers:
         flag = torch.tensor([int(wish)], device=self.device)
         torch.distributed.broadcast(flag, 0)
         return bool(flag.item())
+
+    def all(self, wish: bool) -> bool:
+        """Whether all workers wish it."""
+        return bool(self.sum(torch.tensor(float(wish), device=self.device)) == self.size)
 
     def barrier(self) -> None:
         """Wait for all workers."""
@@ -116,6 +122,14 @@ class Workers:
             merged[number :: self.size] = part
         return merged
 
+    def union(self, values: dict[str, str]) -> dict[str, str]:
+        """The entries of all workers."""
+        if self.size == 1:
+            return values
+        parts: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(parts, values)
+        return {name: value for part in parts for name, value in part.items()}
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -125,6 +139,7 @@ class Setup:
     machine: Machine
     workers: Workers
     observe: Observe
+    store: Store = NOT_KEPT  # of features
 
 
 def accumulation(
@@ -174,6 +189,9 @@ def initialize(
         model_parameters=_groups(model, training.weight_decay),
         config=_config(model, training, machine, workers, unit),
     )
+    if workers.size == 1 and not started[0].zero_optimization():
+        started[0].enable_backward_allreduce = False  # nobody to copy gradients together for
+    clip.by_rows(started[0])
     return started[0]
 
 

@@ -85,9 +85,9 @@ def _head_data(part: Part, rows: list[Row], setup: Setup) -> HeadData:
     """The encoded rows of a part, as far as they are taught."""
     kind, lengths = modules.get(part.kind), (part.max_length, part.stride)
     told = [{**row, "training_language": part.language} for row in rows]
-    features = kind.encode(told, setup.tokenizer, *lengths) if rows else []
+    features = setup.store(kind.encode, told, setup.tokenizer, *lengths)
     if hasattr(kind, "taught"):
-        features = kind.taught(features)
+        features = features.where(kind.taught)
     return HeadData(part.task, kind, features, part.share)
 
 
@@ -213,8 +213,10 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
             table = table.slice(0, training.evaluate_rows * part.validation_sets)
         rows = [{**row, "training_language": part.language} for row in table.to_pylist()]
         lengths = (part.max_length, part.stride)
-        size, how = (training.batch, alone), (number, training.precision)
-        decoder = predict.Decoder(model, kind, part.labels, setup.tokenizer, lengths, *size, *how)
+        tokens = setup.machine.tokens(part.max_length, setup.workers.device.type)
+        size, how = (tokens, alone), (number, training.precision)
+        shared = (setup.tokenizer, lengths, *size, *how, setup.store)
+        decoder = predict.Decoder(model, kind, part.labels, *shared)
         gold = kind.references(rows, part.labels)
         values = measure.score(decoder(rows), gold, part.language)
         return fmean(values[name] for name in measure.selects)

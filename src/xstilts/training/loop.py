@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
@@ -28,13 +29,16 @@ from xstilts.core.params import Mixing, Part, Training
 from xstilts.core.progress import Observe
 from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
+from xstilts.model import vocabulary
 from xstilts.model.heads import WithHeads
+from xstilts.model.packed import Packed
 from xstilts.training import batches, fit, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize, release
+from xstilts.training.prefetch import ahead
 
 LOG_POINTS = 100  # points of a loss curve
 SAVE_CHECK = 20  # steps between two looks at the clock, of which all workers hear
-SLOW = 10.0  # seconds of an update, from which on it is looked at after each
+SLOW = 10.0  # seconds of the first update, from which on it is looked at after each
 TRAINED = "trained.safetensors"  # in a state's folder, when all is done
 BEST = "best.safetensors"  # the best weights so far, with `select: best`
 
@@ -60,7 +64,7 @@ class HeadData:
 
     name: str
     kind: Any  # a module of xstilts.kinds
-    features: list[Feature]
+    features: Sequence[Feature]
     share: float | None = None  # fixed share of the updates
 
 
@@ -120,7 +124,8 @@ def train(run: Run) -> tuple[Path, History]:
     cut by ZeRO or rounded by bf16. What was trained before is read.
 
     Raises:
-        UserError: no rows, a batch that the processes cannot share, or too little memory.
+        UserError: no rows, a piece that the model lacks, a batch that processes cannot share, or
+            too little memory.
         Diverged: a loss that is no number.
     """
     trained, finished = run.state / TRAINED, run.state / "history.json"
@@ -137,6 +142,8 @@ def train(run: Run) -> tuple[Path, History]:
     unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
     free = fit.free(setup.workers)  # before the model takes of it
     model = run.build()
+    for head in run.data:
+        vocabulary.check(model, head.features)
     fit.prepare(model, run.spec, run.data, setup, free)
     model.to(setup.workers.device)
     engine = initialize(model, training, setup.machine, setup.workers, unit)
@@ -159,57 +166,91 @@ def train(run: Run) -> tuple[Path, History]:
 
 def _steps(run: Run, engine: Any) -> History:
     """All updates that are still to be done."""
-    setup = run.setup
-    client = state.load(engine, run.state, setup.workers)
-    history = History(**client["history"]) if client else History()
-    steps, saved, every = run.steps, time.monotonic(), 0
+    setup, steps = run.setup, run.steps
+    states = state.States(engine, run.state, setup.machine, setup.workers)
+    losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
+    began, every = time.monotonic(), 0
     engine.train()
-    with setup.observe.progress(run.spec.title, steps) as advance:
+    with states, setup.observe.progress(run.spec.title, steps) as advance:
+        history = History(**states.client["history"]) if states.client else History()
         advance(history.step)
-        while history.step < steps:
-            part = int(run.schedule.parts[history.step])
-            _note(history, run.data, part, _update(run, engine, history.step))
-            history.step += 1
-            advance(1)
-            _log(history, steps, setup.observe)
-            if run.selects and _evaluate(run, engine, history):
-                break
-            took = time.monotonic() - saved
-            every = every or (1 if setup.workers.agree(took > SLOW) else SAVE_CHECK)
-            late = took > setup.machine.save_seconds
-            if history.step % every == 0 and setup.workers.agree(late):
-                kept = {"history": asdict(history)}
-                state.save(engine, run.state, history.step, kept, setup.workers)
-                saved = time.monotonic()
+        with closing(_batches(run, engine, range(history.step, steps))) as ready:
+            while history.step < steps:
+                losses.append(_update(run, engine, history.step, next(ready)))
+                history.step += 1
+                advance(1)
+                slow = not every and setup.workers.agree(time.monotonic() - began > SLOW)
+                every = every or (1 if slow else SAVE_CHECK)
+                log, score, look = _due(run, history.step, every)
+                if log or score or look:  # before anything is told or written
+                    _note(run, history, losses)
+                if log:
+                    _log(history, setup.observe)
+                if score and _evaluate(run, engine, history):
+                    break
+                if look and history.step < steps and states.due():
+                    states.save(history.step, {"history": asdict(history)})
     return history
 
 
-def _update(run: Run, engine: Any, step: int) -> float:
-    """One optimizer step on one global batch of one head; the mean loss over its loss terms."""
+def _due(run: Run, step: int, every: int) -> tuple[bool, bool, bool]:
+    """Whether after `step` updates there is a point of the curves, a score, a look at the clock."""
+    last = step == run.steps
+    log = last or step % max(1, run.steps // LOG_POINTS) == 0
+    score = run.selects and (last or step % run.spec.training.evaluate_every == 0)
+    return log, score, step % every == 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an update learns from, on this worker's device.
+
+    Attributes:
+        terms: loss terms of the global batch.
+        pieces: micro-batches of the global batch.
+        micro: number, features and packed form of each of this worker's.
+    """
+
+    terms: int
+    pieces: int
+    micro: Sequence[tuple[int, list[Feature], Packed]]
+
+
+def _batches(run: Run, engine: Any, steps: range) -> Generator[Batch, None, None]:
+    """The batches of some updates. A GPU's are made while it computes; a CPU has no time for it."""
+    pieces = engine.gradient_accumulation_steps() * run.setup.workers.size
+    if run.setup.workers.device.type == "cuda":
+        return ahead(partial(_made, run, pieces), steps)
+    return (_made(run, pieces, step) for step in steps)
+
+
+def _made(run: Run, pieces: int, step: int) -> Batch:
+    """This worker's part of the global batch of an update."""
+    kind, workers = run.data[int(run.schedule.parts[step])].kind, run.setup.workers
+    batch, pad = _batch(run, step), run.setup.tokenizer.pad_token_id
+    cut = list(enumerate(batches.pieces_of(batch, pieces)))[workers.rank :: workers.size]
+    micro = [(n, some, batches.collate(some, kind, pad, workers.device)) for n, some in cut]
+    return Batch(sum(kind.weight(feature) for feature in batch), pieces, micro)
+
+
+def _update(run: Run, engine: Any, step: int, batch: Batch) -> Tensor:
+    """One optimizer step on one global batch of one head.
+
+    Returns:
+        The mean loss over the batch's loss terms, a float64 scalar on the device.
+    """
     spec, workers, part = run.spec, run.setup.workers, int(run.schedule.parts[step])
-    kind, batch = run.data[part].kind, _batch(run, step)
-    terms = sum(kind.weight(feature) for feature in batch)
-    count = engine.gradient_accumulation_steps() * workers.size
-    pieces = batches.pieces_of(batch, count)
     for group in engine.optimizer.param_groups:
         group["lr"] = schedule.learning_rate(spec.training, step, len(run.schedule))
     total = torch.zeros((), device=workers.device)
-    for number in range(workers.rank, count, workers.size):
+    for number, features, packed in batch.micro:
         torch.manual_seed(_dropout_seed(spec.seed, step, number))
-        pad = run.setup.tokenizer.pad_token_id
-        tensors = batches.collate(pieces[number], pad, workers.device)
-        loss = kind.loss(engine(**tensors, part=part), pieces[number])
+        loss = run.data[part].kind.loss(engine(packed, part=part), features)
         # DeepSpeed takes the mean over micro-batches and workers; we want it over all loss terms.
-        engine.backward(loss * (count / terms))
+        engine.backward(loss * (batch.pieces / batch.terms))
         engine.step()
         total += loss.detach()
-    mean = workers.sum(total) / terms
-    if not math.isfinite(mean):
-        raise Diverged(
-            f"{spec.title}: the loss is {mean} at step {step + 1}. "
-            "Mend: lower the learning rate or look at the training rows"
-        )
-    return mean
+    return workers.sum(total).double() / batch.terms
 
 
 def _batch(run: Run, step: int) -> list[Feature]:
@@ -230,29 +271,37 @@ def _dropout_seed(seed: int, step: int, piece: int) -> int:
     return int(np.random.SeedSequence([seed, step, piece]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _note(history: History, data: Sequence[HeadData], part: int, loss: float) -> None:
-    """Remember a loss until the next point of its curves."""
-    names = ["loss", *([f"loss.{data[part].name}"] if len(data) > 1 else [])]
-    for name in names:
-        history.recent.setdefault(name, []).append(loss)
+def _note(run: Run, history: History, losses: list[Tensor]) -> None:
+    """Bring the losses of the last updates to the host, for the next point of their curves.
+
+    Raises:
+        Diverged: one is no number; names the first.
+    """
+    for step, loss in enumerate(torch.stack(losses).tolist(), history.step - len(losses)):
+        if not math.isfinite(loss):
+            raise Diverged(
+                f"{run.spec.title}: the loss is {loss} at step {step + 1}. "
+                "Mend: lower the learning rate or look at the training rows"
+            )
+        part = run.data[int(run.schedule.parts[step])].name
+        for name in ["loss", *([f"loss.{part}"] if len(run.data) > 1 else [])]:
+            history.recent.setdefault(name, []).append(loss)
+    losses.clear()
 
 
-def _log(history: History, steps: int, observe: Observe) -> None:
+def _log(history: History, observe: Observe) -> None:
     """A point of each curve: the mean since the last one."""
-    if history.step % max(1, steps // LOG_POINTS) == 0 or history.step == steps:
-        means = {name: sum(some) / len(some) for name, some in sorted(history.recent.items())}
-        for name, mean in means.items():
-            history.loss.setdefault(name, []).append([history.step, mean])
-        history.recent.clear()
-        observe.log(history.step, means)
+    means = {name: sum(some) / len(some) for name, some in sorted(history.recent.items())}
+    for name, mean in means.items():
+        history.loss.setdefault(name, []).append([history.step, mean])
+    history.recent.clear()
+    observe.log(history.step, means)
 
 
 def _evaluate(run: Run, engine: Any, history: History) -> bool:
-    """Score at times on source-language validation rows, keep the best; True: no gain any more."""
+    """Score on source-language validation rows, keep the best; True: no gain any more."""
     assert run.score is not None
-    training = run.spec.training
-    if history.step % training.evaluate_every and history.step != run.steps:
-        return False
+    patience = run.spec.training.patience
     engine.eval()
     score = run.score(engine)
     engine.train()
@@ -261,7 +310,7 @@ def _evaluate(run: Run, engine: Any, history: History) -> bool:
     history.validation.append([history.step, score])
     scores = [old for _, old in history.validation]
     waited = len(scores) - 1 - scores.index(max(scores))
-    return training.patience is not None and waited >= training.patience
+    return patience is not None and waited >= patience
 
 
 def _write_weights(run: Run, engine: Any, path: Path) -> None:

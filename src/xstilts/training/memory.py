@@ -185,7 +185,8 @@ def needed(
     gradients, resident = layout.size * trained, _resident(shape, trained, layout)
     backward = activations(shape, training, micro, layout, recompute) + gradients * micro.several
     if layout.stage == 0:
-        update = float(gradients + FLOAT * min(trained, BUCKET))  # in one buffer, to be sent
+        sent = FLOAT * min(trained, BUCKET) * (layout.processes > 1)  # copied into one buffer
+        update = float(gradients + sent)
     else:
         own = 0.0 if layout.gpu and layout.offload != "none" else FLOAT * trained / layout.processes
         update = gradients + own + largest  # those that a process is to apply, in float32

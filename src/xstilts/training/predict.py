@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,8 @@ import torch
 from torch import nn
 
 from xstilts.kinds.base import Feature, Row
+from xstilts.kinds.store import NOT_KEPT, Store
+from xstilts.model import vocabulary
 from xstilts.training import batches
 from xstilts.training.engine import Workers
 
@@ -18,28 +20,32 @@ from xstilts.training.engine import Workers
 def predict(
     model: nn.Module,
     kind: Any,
-    features: list[Feature],
+    features: Sequence[Feature],
     pad: int,
-    batch: int,
+    tokens: int,
     workers: Workers,
     part: int | None = None,
     precision: str = "fp32",
 ) -> list[Any]:
     """`kind.outputs` of every feature, in order.
 
-    The longest come first, so memory runs out at once or never. `part` chooses the head of a
-    `heads.WithHeads`; other models are not told. `precision` is that of the training.
+    The longest come first, so memory runs out at once or never. `tokens` go through the model at a
+    time, or one feature. `part` chooses the head of a `heads.WithHeads`; other models are not told.
+    `precision` is that of the training.
+
+    Raises:
+        UserError: a feature has a piece whose vector the model lacks.
     """
+    vocabulary.check(model, features)
     chosen = {} if part is None else {"part": part}
     order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
     mine = order[workers.rank :: workers.size]
     found: list[Any] = []
     model.eval()
     with torch.inference_mode(), _products(precision, workers.device):
-        for start in range(0, len(mine), batch):
-            some = [features[i] for i in mine[start : start + batch]]
-            tensors = batches.collate(some, pad, workers.device)
-            found += kind.outputs(model(**tensors, **chosen), some)
+        for some in batches.cut((features[i] for i in mine), tokens):
+            packed = batches.collate(some, kind, pad, workers.device)
+            found += kind.outputs(model(packed, **chosen), some)
     results: list[Any] = [None] * len(features)
     for i, value in zip(order, workers.gather(found), strict=True):
         results[i] = value
@@ -70,19 +76,20 @@ class Decoder:
     labels: list[str]
     tokenizer: Any
     lengths: tuple[int, int]  # longest sequence and stride, in tokens
-    batch: int
+    tokens: int  # per forward pass
     workers: Workers
     part: int = 0  # of the model's heads
     precision: str = "fp32"  # of its training
+    store: Store = NOT_KEPT
 
     def __call__(self, rows: list[Row]) -> list[Any]:
         """Predictions as the metric reads them, by the kind's own `predict` where it has one."""
         if hasattr(self.kind, "predict"):
             own: list[Any] = self.kind.predict(self, rows)
             return own
-        features = self.kind.encode(rows, self.tokenizer, *self.lengths)
+        features = self.store(self.kind.encode, rows, self.tokenizer, *self.lengths)
         pad = self.tokenizer.pad_token_id
-        size, how = (self.batch, self.workers), (self.part, self.precision)
+        size, how = (self.tokens, self.workers), (self.part, self.precision)
         outputs = predict(self.model, self.kind, features, pad, *size, *how)
         found: list[Any] = self.kind.decode(outputs, features, rows, self.labels)
         return found

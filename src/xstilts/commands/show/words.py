@@ -88,6 +88,7 @@ def _pretrain(loaded: Params, key: str) -> Facts:
     corpora = [f"{one.task} in {several(one.languages)}" for one in spec.corpora]
     return {
         "encoder": encoder(spec),
+        "vocabulary": "the pieces that the study's texts use" if spec.texts else "",
         "text": several(corpora),
         "training": training(spec.training) if spec.training else "none: imported as it is",
         "seed": str(spec.seed) if spec.training else "",
