@@ -118,11 +118,13 @@ def crashing(study: dict[str, Any]) -> dict[str, Any]:
 class Repro:
     """One `dvc repro` with its children, all in a process group that can be killed at once."""
 
-    def __init__(self, folder: Path, log: Path | None = None, **more: str) -> None:
+    def __init__(
+        self, folder: Path, log: Path | None = None, given: Sequence[str] = (), **more: str
+    ) -> None:
         self.log = log or folder / ".repro.log"
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
-                ["dvc", "repro"],
+                ["dvc", "repro", *given],
                 cwd=folder,
                 env=inside(folder, **more),
                 stdout=out,

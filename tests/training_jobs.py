@@ -161,9 +161,11 @@ def stop_at(step: int, die: bool = False) -> Any:
     return update
 
 
-def run(folder: str, zero: int, job: str = "single", stop: int = -1, die: int = -1) -> None:
+def run(
+    folder: str, zero: int, job: str = "single", stop: int = -1, die: int = -1, **layout: Any
+) -> None:
     """One run of a plan; states are saved every other step."""
-    machine = Machine(zero=zero, threads=1, micro_batch=2, **EVER)
+    machine = Machine(zero=zero, threads=1, micro_batch=2, **EVER, **layout)
     loop.SAVE_CHECK = 2
     update = stop_at(max(stop, die), die >= 0)
     try:

@@ -23,6 +23,7 @@ from xstilts.core.energy import Meter
 from xstilts.core.errors import UserError, disk
 from xstilts.core.machine import Machine
 from xstilts.core.params import Params
+from xstilts.core.peak import peak
 from xstilts.core.progress import Observe
 from xstilts.records import code, provenance, tracking
 from xstilts.report import runs_page
@@ -71,7 +72,7 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
             hardware = machine.model_dump()
             ran = code.identity(word, code.variant_of(word, spec))
             made = (loaded.study, word, key, began, seconds, *ids, hardware, ran)
-            provenance.write(*made, meter.joules())
+            provenance.write(*made, meter.joules(), peak())
             runs_page.write(loaded.study)
     if first and word == "report":
         tracking.tell_claims(loaded.study)  # tags finished runs, of which this is one only now

@@ -26,6 +26,21 @@ def test_a_gpu_that_is_not_there_is_told(prepared: Path, refused: Refused) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("offload: optimizer\nzero: 0", "`offload: optimizer` needs `zero: 1` or more"),
+        ("offload: parameters\nzero: 2", "`offload: parameters` needs `zero: 3`, and it is 2"),
+        ("activation_checkpointing: sometimes", "activation_checkpointing"),
+    ],
+)
+def test_a_layout_that_cannot_be_is_told(
+    prepared: Path, refused: Refused, text: str, says: str
+) -> None:
+    """Before DeepSpeed fails on it in words of its own."""
+    refused(lambda: MACHINE.write_text(text), "pretrain", says)
+
+
 def test_a_batch_that_processes_cannot_share_is_told_before_they_start(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,12 +24,22 @@ def test_file_tells_time_machine_and_run(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XSTILTS_IMAGE_DIGEST", "sha256:abc")
     started = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     path = provenance.write(
-        "demo", "transfer", "none-s1", started, 1.5, "run1", "7", {"zero": 2}, code="c0de"
+        "demo",
+        "transfer",
+        "none-s1",
+        started,
+        1.5,
+        "run1",
+        "7",
+        {"zero": 2},
+        code="c0de",
+        peak_bytes={"process": 7},
     )
     assert path == Path("provenance/demo/transfer/none-s1.json")
     found = json.loads(path.read_text())
     assert found["started"] == "2026-01-02T03:04:05.000+00:00"
     assert (found["seconds"], found["mlflow_run_id"]) == (1.5, "run1")
+    assert found["peak_bytes"] == {"process": 7}
     assert found["code"] == "c0de", "no output tells it"
     assert found["mlflow_experiment_id"] == "7"
     assert (found["image"], found["machine"]) == ("sha256:abc", {"zero": 2})

@@ -53,15 +53,17 @@ def test_a_broken_file_is_shown_and_stops_nothing() -> None:
 
 
 def test_cost_is_told_by_stage_and_together() -> None:
-    """Wall-clock, wall-clock times processes (what a cluster charges for), and energy if told."""
+    """Wall-clock, the same times processes (which a cluster charges for), energy, and memory."""
     for run, seconds in (("a", 4000.0), ("b", 200.4)):
         facts = {"seconds": seconds, "machine": {"processes": 2}}
         facts["joules"] = {"cpu": 3.6e5, "gpu": 1.44e6}
+        facts["peak_bytes"] = {"process": 9_000_000_000, "gpu": int(seconds * 1e6)}
         facts["hardware"] = {"gpus": ["NVIDIA H100", "NVIDIA H100"], "cpu": "x", "cores": 8}
         write_json(Path(f"provenance/demo/intermediate/{run}.json"), facts)
     write_json(Path("provenance/demo/transfer/none-s1.json"), {"seconds": "?", "machine": None})
     text = runs_page.write("demo").read_text(encoding="utf-8")
-    row = "<td>2</td><td>1 h 10 min</td><td>2 h 20 min</td><td>1 kWh</td><td>2 × NVIDIA H100</td>"
+    row = "<td>2</td><td>1 h 10 min</td><td>2 h 20 min</td><td>1 kWh</td>"
+    row += "<td>4 GB</td><td>2 × NVIDIA H100</td>"
     assert f'<th scope="row">intermediate</th>{row}' in text
     bare = "<td>1</td><td>0 s</td><td>0 s</td><td>not told</td>"
     assert f'<th scope="row">transfer</th>{bare}' in text

@@ -13,6 +13,7 @@ from xstilts.benchmarks import seen
 from xstilts.commands import graph, power
 from xstilts.commands.estimate import Estimate, Rate
 from xstilts.commands.obstacles import obstacles
+from xstilts.commands.peaks import Peaks
 from xstilts.core import design, files, flow, paths
 from xstilts.core.params import Intermediate, Params
 
@@ -56,7 +57,7 @@ def show(
     if gains is not None:
         console.print(gains)
     console.print(rest, soft_wrap=True, markup=False)
-    for line in _costs(loaded, estimate):
+    for line in [*_costs(loaded, estimate), Peaks(loaded).line()]:
         console.print(line, soft_wrap=True)
     for line in [*seen.lines(loaded), *_obstacles(loaded)]:
         console.print(line, soft_wrap=True, markup=False)

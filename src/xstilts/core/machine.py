@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xstilts.core import paths
 from xstilts.core.strict import Strict, load_yaml, parse
@@ -14,6 +14,7 @@ from xstilts.core.strict import Strict, load_yaml, parse
 # which XLM-R Large trains on in 19 GB, take a third of the time of four times eight
 # (bench/README.md).
 MICRO_TOKENS = {"cpu": 4096, "cuda": 12_288}
+OFFLOADING = {"none": 0, "optimizer": 1, "parameters": 3}  # the least ZeRO stage that can
 VARIABLES = {"processes": "XSTILTS_PROCESSES", "threads": "XSTILTS_THREADS"}
 
 
@@ -21,7 +22,8 @@ class Machine(Strict):
     """Hardware: what may differ from place to place without changing what is computed."""
 
     processes: int = Field(1, gt=0)  # data-parallel workers, one per GPU
-    # DeepSpeed ZeRO stage; not given: 1, or 0 where one process has nothing to share
+    # DeepSpeed ZeRO stage; not given: 1, or 0 where one process has nothing to share; or what
+    # `offload` needs
     zero: Literal[0, 1, 2, 3] | None = None
     # examples per forward pass and process; not given: those that hold `MICRO_TOKENS`
     micro_batch: int | None = Field(None, gt=0)
@@ -32,11 +34,36 @@ class Machine(Strict):
     save_share: float = Field(0.02, gt=0, le=1)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     features_gb: float = Field(20, ge=0)  # of tokenised text that is kept; 0 keeps none
+    # Forget what is inside the layers and compute it again in the backward pass; auto: where memory
+    # would not do without. It changes no bit.
+    activation_checkpointing: bool | Literal["auto"] = "auto"
+    # What lies in the CPU's memory and not on the GPU: the optimizer's moments and float32 weights,
+    # or these and the layers' weights, too.
+    offload: Literal["none", "optimizer", "parameters"] = "none"
+
+    @model_validator(mode="after")
+    def offload_is_possible(self) -> Machine:
+        """ZeRO moves only what it cuts."""
+        least = OFFLOADING[self.offload]
+        if self.zero is not None and self.zero < least:
+            raise ValueError(
+                f"`offload: {self.offload}` needs `zero: {least}`{' or more' * (least < 3)}, "
+                f"and it is {self.zero}"
+            )
+        return self
 
     @property
     def stage(self) -> int:
         """The ZeRO stage that holds."""
-        return int(self.processes > 1) if self.zero is None else self.zero
+        least = max(int(self.processes > 1), OFFLOADING[self.offload])
+        return least if self.zero is None else self.zero
+
+    def stage_of(self, precision: str) -> int:
+        """The ZeRO stage of a training.
+
+        In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
+        """
+        return max(self.stage, 1) if precision == "bf16" else self.stage
 
     def tokens(self, max_length: int, device: str) -> int:
         """Tokens per forward pass of predictions, of texts of at most so many tokens."""

@@ -6,7 +6,7 @@ The base of params.yaml, machine.yaml, pins.yaml, references.yaml and the study 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -37,7 +37,7 @@ class Strict(BaseModel):
         """Refuse `batch: true`, which Python takes for 1."""
         of = cls.model_fields[info.field_name or ""].annotation
         given = value if isinstance(value, list) else [value]
-        if of is not bool and any(isinstance(one, bool) for one in given):
+        if bool not in (of, *get_args(of)) and any(isinstance(one, bool) for one in given):
             raise ValueError("a number or text is expected, not true or false")
         return value
 

@@ -38,24 +38,24 @@ def write(
     machine: dict[str, Any],
     code: str,
     joules: Mapping[str, float] | None = None,
+    peak_bytes: Mapping[str, int] | None = None,
 ) -> Path:
     """Write the provenance of one finished stage.
 
     Args:
         started: start as an aware datetime, or seconds since the epoch.
         seconds: wall-clock duration.
-        mlflow_run: ids of the live run and its experiment in the MLflow store of this machine;
-            None when untracked.
+        mlflow_run: ids of the live run and its experiment in this machine's store; None: untracked.
         machine: how the work was laid on the hardware (micro-batch, ZeRO stage, ...).
         code: sha256 of what the stage runs (code.identity).
         joules: energy of the whole machine meanwhile, of its `cpu` and `gpu`, as far as it tells.
+        peak_bytes: memory at its most, of the `process` and of its `gpu` (core/peak.py).
 
     Returns:
         The file, relative to the project root.
     """
     if not isinstance(started, datetime):
         started = datetime.fromtimestamp(started, UTC)
-    path = paths.provenance(study, stage, key)
     content = {
         "study": study,
         "stage": stage,
@@ -63,6 +63,7 @@ def write(
         "started": started.astimezone(UTC).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 3),
         "joules": dict(joules or {}),
+        "peak_bytes": dict(peak_bytes or {}),
         "mlflow_run_id": mlflow_run_id,
         "mlflow_experiment_id": mlflow_experiment_id,
         "git": git_state(),
@@ -73,6 +74,7 @@ def write(
         "machine": _publishable(machine),
         "bits": _publishable(determinism.report(load_machine())),
     }
+    path = paths.provenance(study, stage, key)
     files.write_json(path, content)
     return path
 

@@ -87,25 +87,35 @@ def _cost(stages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             for content in found.values()
             for value in _part(content, "joules").values()
         )
+        most = max((_peak(content) for content in found.values()), default=0.0)
         whole, work, told = whole + sum(took), work + busy, told + joules
         places = sorted({_hardware(_part(content, "hardware")) for content in found.values()})
         place = "; ".join(filter(None, places))
-        rows.append(_cost_row(word, len(found), sum(took), busy, joules, place))
+        rows.append(_cost_row(word, len(found), sum(took), busy, joules, most, place))
     runs = sum(map(len, stages.values()))
-    rows.append(_cost_row("together", runs, whole, work, told, ""))
-    names = ("stage", "runs", "time", "processes × time", "energy", "on")
+    rows.append(_cost_row("together", runs, whole, work, told, 0.0, ""))
+    names = ("stage", "runs", "time", "processes × time", "energy", "peak memory", "on")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return _table("Cost", head, "\n".join(rows))
 
 
-def _cost_row(stage: str, runs: int, seconds: float, busy: float, joules: float, place: str) -> str:
+def _cost_row(
+    stage: str, runs: int, seconds: float, busy: float, joules: float, most: float, place: str
+) -> str:
     energy = f"{joules / 3.6e6:.3g} kWh" if joules else "not told"
-    cells = (str(runs), _duration(seconds), _duration(busy), energy, place)
+    memory = f"{most / 1e9:.3g} GB" if most else ""
+    cells = (str(runs), _duration(seconds), _duration(busy), energy, memory, place)
     return (
         f'<tr><th scope="row">{stage}</th>'
         + "".join(f"<td>{escape(c)}</td>" for c in cells)
         + "</tr>"
     )
+
+
+def _peak(content: Mapping[str, Any]) -> float:
+    """The most memory that a process of a run had: of its GPU, where it had one."""
+    told = _part(content, "peak_bytes")
+    return _number(told.get("gpu")) or _number(told.get("process"))
 
 
 def _number(value: Any, otherwise: float = 0.0) -> float:

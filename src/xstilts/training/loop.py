@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -31,12 +32,13 @@ from xstilts.kinds.base import Feature
 from xstilts.model import vocabulary
 from xstilts.model.heads import WithHeads
 from xstilts.model.packed import Packed
-from xstilts.training import batches, schedule, state
-from xstilts.training.engine import Setup, full_weights, initialize
+from xstilts.training import batches, fit, schedule, state
+from xstilts.training.engine import Setup, full_weights, initialize, release
 from xstilts.training.prefetch import ahead
 
 LOG_POINTS = 100  # points of a loss curve
-SAVE_CHECK = 20  # steps between two looks at the clock
+SAVE_CHECK = 20  # steps between two looks at the clock, of which all workers hear
+SLOW = 10.0  # seconds of the first update, from which on it is looked at after each
 TRAINED = "trained.safetensors"  # in a state's folder, when all is done
 BEST = "best.safetensors"  # the best weights so far, with `select: best`
 
@@ -122,7 +124,8 @@ def train(run: Run) -> tuple[Path, History]:
     cut by ZeRO or rounded by bf16. What was trained before is read.
 
     Raises:
-        UserError: no rows, a piece that the model lacks, a batch that processes cannot share.
+        UserError: no rows, a piece that the model lacks, a batch that processes cannot share, or
+            too little memory.
         Diverged: a loss that is no number.
     """
     trained, finished = run.state / TRAINED, run.state / "history.json"
@@ -137,16 +140,19 @@ def train(run: Run) -> tuple[Path, History]:
         raise UserError(f"{run.spec.title}: {wrong}. Mend: give a smaller `stop`, or leave it out")
     training, setup = run.spec.training, run.setup
     unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
-    model = run.build().to(setup.workers.device)
+    free = fit.free(setup.workers)  # before the model takes of it
+    model = run.build()
     for head in run.data:
         vocabulary.check(model, head.features)
+    fit.prepare(model, run.spec, run.data, setup, free)
+    model.to(setup.workers.device)
     engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
         history = _steps(run, engine)
         if not run.selects:
             _write_weights(run, engine, trained)
     finally:
-        engine.destroy()
+        release(engine)
     if setup.workers.rank == 0:
         if run.selects:
             with files.draft(trained) as out:  # a move would be lost with a kill just after it
@@ -163,6 +169,7 @@ def _steps(run: Run, engine: Any) -> History:
     setup, steps = run.setup, run.steps
     states = state.States(engine, run.state, setup.machine, setup.workers)
     losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
+    began, every = time.monotonic(), 0
     engine.train()
     with states, setup.observe.progress(run.spec.title, steps) as advance:
         history = History(**states.client["history"]) if states.client else History()
@@ -172,7 +179,9 @@ def _steps(run: Run, engine: Any) -> History:
                 losses.append(_update(run, engine, history.step, next(ready)))
                 history.step += 1
                 advance(1)
-                log, score, look = _due(run, history.step)
+                slow = not every and setup.workers.agree(time.monotonic() - began > SLOW)
+                every = every or (1 if slow else SAVE_CHECK)
+                log, score, look = _due(run, history.step, every)
                 if log or score or look:  # before anything is told or written
                     _note(run, history, losses)
                 if log:
@@ -184,12 +193,12 @@ def _steps(run: Run, engine: Any) -> History:
     return history
 
 
-def _due(run: Run, step: int) -> tuple[bool, bool, bool]:
+def _due(run: Run, step: int, every: int) -> tuple[bool, bool, bool]:
     """Whether after `step` updates there is a point of the curves, a score, a look at the clock."""
     last = step == run.steps
     log = last or step % max(1, run.steps // LOG_POINTS) == 0
     score = run.selects and (last or step % run.spec.training.evaluate_every == 0)
-    return log, score, step % SAVE_CHECK == 0
+    return log, score, step % every == 0
 
 
 @dataclass(frozen=True)
@@ -311,7 +320,7 @@ def _write_weights(run: Run, engine: Any, path: Path) -> None:
         Diverged: one of them is no number, of which the loss before the last update tells nothing.
     """
     weights = full_weights(engine)
-    lost = sorted(name for name, weight in weights.items() if not weight.isfinite().all())
+    lost = sorted(name for name, weight in weights.items() if not _finite(weight))
     if lost:
         raise Diverged(
             f"{run.spec.title}: {lost[0]} is no number after the last update. "
@@ -321,6 +330,11 @@ def _write_weights(run: Run, engine: Any, path: Path) -> None:
         with files.draft(path) as temporary:
             save_file(weights, temporary)
     run.setup.workers.barrier()
+
+
+def _finite(weight: torch.Tensor) -> bool:
+    """Whether all are numbers; unlike `isfinite().all()`, without a copy of the weights."""
+    return all(math.isfinite(end) for end in weight.aminmax())
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -66,7 +66,7 @@ class States:
 
     def __enter__(self) -> States:
         self.client = load(self.engine, self.state, self.workers)
-        self.began = time.monotonic()
+        self.began = time.monotonic() - self.lost  # as if one had just been written
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: Any) -> None:
@@ -201,6 +201,7 @@ def folder(stage: str, spec: Any, inputs: list[Path], machine: Machine) -> Path:
             "versions": {package: metadata.version(package) for package in PACKAGES},
             "workers": int(os.environ.get("WORLD_SIZE", "1")),
             "zero": machine.stage,
+            "offload": machine.offload,
             "micro_batch": machine.micro_batch,
             "bits": determinism.asked(machine),
             "device": device_name(machine),
