@@ -189,7 +189,9 @@ def test_nothing_is_written_after_a_loss_that_is_no_number(
     with pytest.raises(loop.Diverged, match=rf"the loss is nan at step {lost}\. Mend: lower"):
         loop.train(run)
     last = (lost - 1) // 3 * 3
-    assert [path.name for path in tmp_path.glob("zero/step*")] == [f"step{last}"] * (last > 0)
+    kept = [path.name for path in tmp_path.glob("zero/step*")]
+    assert len(kept) == (last > 0)
+    assert {*kept} <= {f"step{step}" for step in range(3, last + 1, 3)}  # one may be on its way
     assert len(scored) == (lost - 1) // 4
     assert not (tmp_path / loop.TRAINED).exists()
 

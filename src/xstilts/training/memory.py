@@ -23,7 +23,7 @@ LIVE = 1_000_000_000  # weights that stage 3 of ZeRO leaves whole for the next u
 USABLE = 0.9  # of what is free: memory is given in blocks, and a prediction may be short
 # Layers' activations that a backward pass works on, beside those that are kept; on a CPU also what
 # the C library does not give back at once, which blocks of less than 32 MB are.
-WORKING, WORKING_CPU = 2, 5
+WORKING, WORKING_CPU = 2, 4
 
 
 @dataclass(frozen=True)
