@@ -46,7 +46,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from xstilts.core.machine import Machine
+from xstilts.core.machine import MICRO_TOKENS, Machine
 from xstilts.core.params import Architecture, Training
 from xstilts.core.progress import Advance, Observe
 from xstilts.kinds import modules
@@ -403,7 +403,8 @@ def predictions(bench: Bench) -> None:
 def _ours(bench: Bench, task: Task, model: WithHeads, precision: str) -> list[Any]:
     """The kit's predictions of all rows."""
     kind, pad = modules.get(task.kind), bench.tokenizer.pad_token_id
-    return predict.predict(model, kind, task.features, pad, 2 * BATCH, bench.workers, 0, precision)
+    tokens = MICRO_TOKENS[bench.workers.device.type]
+    return predict.predict(model, kind, task.features, pad, tokens, bench.workers, 0, precision)
 
 
 def _predicted(bench: Bench, task: Task, predicting: Callable[[], Any]) -> Record:

@@ -30,7 +30,7 @@ from harness import (
 )
 from rows import TASKS, Row
 
-from xstilts.core.machine import Machine
+from xstilts.core.machine import MICRO_TOKENS, Machine
 from xstilts.core.params import Training
 from xstilts.kinds import modules
 from xstilts.model import checkpoint, tokenizer
@@ -40,7 +40,7 @@ from xstilts.training.finetune import FineTuned, finetune
 from xstilts.training.loop import TrainingSpec
 
 NEVER = 1e9  # seconds between two states
-SCORED = 64  # examples of a forward pass where a target is scored (params.Target.batch)
+SCORED = 64  # examples of a forward pass, of commits before predictions were cut by tokens
 
 
 def prepare(folder: Path, shape: str) -> Record:
@@ -89,6 +89,7 @@ class Kit:
                 features=made,
                 pad=self.words.pad_token_id,
                 batch=SCORED,
+                tokens=MICRO_TOKENS["cpu"],
                 workers=self.workers,
                 part=0,
             )
