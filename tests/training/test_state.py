@@ -162,7 +162,8 @@ def test_a_large_model_does_not_begin_with_a_state(
 ) -> None:
     """What the first one will cost is guessed from its bytes: here a day and more."""
     monkeypatch.setattr(state, "RATE", 1.0)
-    machine = jobs.Machine(zero=1, threads=1, micro_batch=2, **jobs.EVER)
+    often = {**jobs.EVER, "save_share": 0.5}
+    machine = jobs.Machine(zero=1, threads=1, micro_batch=2, **often)
     monkeypatch.setattr(writer.Writer, "save", None)
     jobs.trained(tmp_path, machine)
 
