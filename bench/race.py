@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,8 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
+            # Who was started by one of several workers would look for the others.
+            env={name: value for name, value in os.environ.items() if name != "LOCAL_RANK"},
         )
         self.started = self.answer()
 

@@ -56,7 +56,7 @@ def features(name: str, found: list[Row], words: Any, taught: bool = True) -> li
     """What the kit's kind makes of rows."""
     task, kind = TASKS[name], modules.get(TASKS[name].kind)
     made = kind.encode(found, words, task.max_length, 128)
-    return kind.taught(made) if taught and hasattr(kind, "taught") else made
+    return [one for one in made if kind.taught(one)] if taught and hasattr(kind, "taught") else made
 
 
 class Kit:
