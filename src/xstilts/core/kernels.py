@@ -241,7 +241,7 @@ def _power(x: Tensor, exponent: float) -> Tensor:
 
 
 def _bernoulli(x: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor:
-    """Fill with 1 (of probability p, in steps of 2 ** -16) and 0: dropout's mask, six times faster.
+    """Fill with 1 (of probability p, in steps of 2 ** -16) and 0: the mask of dropout.
 
     From a stream of NumPy's that one number of torch's stream begins.
     """
