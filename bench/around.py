@@ -79,14 +79,7 @@ def project(place: Path) -> Path:
 def until(folder: Path, command: Sequence[str], says: str) -> float:
     """Seconds from a process's start until it says so; it is left to end."""
     start, found = time.perf_counter(), 0.0
-    running = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=projects.inside(folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    running = projects.start(folder, *command)
     assert running.stdout
     said = ""
     for line in running.stdout:

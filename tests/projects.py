@@ -65,6 +65,18 @@ def run(folder: Path, *command: str, **more: str) -> str:
     return done.stdout + done.stderr
 
 
+def start(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """A command of a project, not waited for."""
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=inside(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 def make(folder: Path, study: dict[str, Any], machine: str = "threads: 1\n") -> Path:
     """A git and DVC project with one study, compiled, nothing run."""
     folder.mkdir(parents=True)

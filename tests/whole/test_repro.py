@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,24 +23,12 @@ def entries(folder: Path) -> dict[str, Any]:
     return lock["stages"]
 
 
-def start(folder: Path, *command: str) -> subprocess.Popen[str]:
-    """A command of a project, not waited for."""
-    return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=projects.inside(folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
 def test_side_by_side_ends_with_the_same_lock(
     finished: Path, tmp_path: Path, new_study: Callable[[], dict[str, Any]]
 ) -> None:
     """Interrupted on the way, then gone on with; after it `dvc repro` has nothing to do."""
     folder = projects.make(tmp_path / "project", new_study())
-    first = start(folder, "xstilts", "repro", "--jobs", "2")
+    first = projects.start(folder, "xstilts", "repro", "--jobs", "2")
     while not (folder / "models/pretrain/small").exists() and first.poll() is None:
         time.sleep(0.1)
     first.send_signal(signal.SIGTERM)
@@ -62,7 +49,7 @@ def test_a_stage_that_fails_is_shown_and_the_rest_is_recorded(
     blocked = folder / "data/prepare/small/targets"
     blocked.parent.mkdir(parents=True)
     blocked.write_text("in the way")
-    done = start(folder, "xstilts", "repro", "--jobs", "2")
+    done = projects.start(folder, "xstilts", "repro", "--jobs", "2")
     said, _ = done.communicate(timeout=120)
     assert done.returncode == 2, said
     last = said.strip().splitlines()[-1]
