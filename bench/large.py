@@ -33,8 +33,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import projects
+import rows
 
-from xstilts.core import files
 from xstilts.core.machine import Machine
 from xstilts.core.params import Architecture
 
@@ -44,7 +44,6 @@ TRAINING_ROWS, SCORED_ROWS = 64, 16
 LANGUAGES = ("en", "sw")
 MODEL, NLI, XNLI = "random/encoder", "nyu-mll/glue", "facebook/xnli"
 PHASES = {"ii": "intermediate@small/mnli-en-16-s1", "iii": "transfer@small/mnli-en-16-s1"}
-SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 GB = 1e9
 
 
@@ -67,40 +66,19 @@ SMALL = Scale(Architecture(vocabulary=502, layers=2, hidden=32, heads=2, feed_fo
 def make_model(scale: Scale, folder: Path) -> None:
     """A checkpoint with random weights and a tokenizer of whole words, in XLM-R's layout."""
     import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
     from xstilts.model.checkpoint import small_xlmr
 
-    folder.mkdir(parents=True)
-    names = [*SPECIAL, *words(scale), "<mask>"]
-    known = {name: number for number, name in enumerate(names)}
-    tokenizer = Tokenizer(models.WordLevel(known, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>",
-        pair="<s> $A </s> </s> $B </s>",
-        special_tokens=[("<s>", 0), ("</s>", 2)],
-    )
-    tokenizer.add_special_tokens([*SPECIAL, "<mask>"])
-    tokenizer.save(str(folder / "tokenizer.json"))
-    usual = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>", "pad": "<pad>"}
-    usual |= {"unk": "<unk>", "mask": "<mask>"}
-    told = {f"{name}_token": text for name, text in usual.items()}
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", **told}
-    files.write_json(folder / "tokenizer_config.json", config)
+    pieces = scale.shape.vocabulary
+    rows.word_pieces(pieces).save_pretrained(folder)
     torch.manual_seed(0)
-    net = small_xlmr(scale.shape, len(names), 0.1)
+    net = small_xlmr(scale.shape, pieces, 0.1)
     net.base_model.save_pretrained(folder)
-
-
-def words(scale: Scale) -> list[str]:
-    """One word a piece."""
-    return [f"w{number}" for number in range(scale.shape.vocabulary - len(SPECIAL) - 1)]
 
 
 def make_rows(scale: Scale, root: Path) -> None:
     """MNLI for training and XNLI to be scored, in the hub's layout; no row twice."""
-    draw, known = random.Random(0), words(scale)
+    draw, known = random.Random(0), rows.words(scale.shape.vocabulary)
 
     def write(path: Path, count: int) -> None:
         rows = [

@@ -1,8 +1,8 @@
 """Torch alone in place of DeepSpeed: what the kit's loop asks of an engine, and no more.
 
 `install()` makes `deepspeed.initialize` give one, built from the same configuration: torch's AdamW,
-`clip_grad_norm_`, gradients added up in place. So the loop, its batches and its forward pass are
-the same, and the difference is DeepSpeed's own.
+gradients added up in place. So the loop, its batches, its threads, its clipping and its forward
+pass are the same, and the difference is DeepSpeed's own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class PlainEngine:
         self.module = model
         self.optimizer = torch.optim.AdamW(groups, **settings)
         self.count = config["gradient_accumulation_steps"]
-        self.clip = config["gradient_clipping"]
+        self.limit = config["gradient_clipping"]
         self.micro_steps = 0
         self.boundary: bool | None = None  # where the loop says itself when an update ends
 
@@ -33,6 +33,14 @@ class PlainEngine:
     def gradient_accumulation_steps(self) -> int:
         """Micro-batches of an update."""
         return int(self.count)
+
+    def gradient_clipping(self) -> float:
+        """The largest norm of an update's gradient."""
+        return float(self.limit)
+
+    def clip_fp32_gradients(self) -> None:
+        """As torch does it; `xstilts.training.clip` puts its own here."""
+        nn.utils.clip_grad_norm_(self.module.parameters(), self.limit)
 
     def set_gradient_accumulation_boundary(self, boundary: bool) -> None:
         """Whether the next step ends an update."""
@@ -49,7 +57,7 @@ class PlainEngine:
         self.micro_steps += 1
         ends = self.micro_steps % self.count == 0 if self.boundary is None else self.boundary
         if ends:
-            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
+            self.clip_fp32_gradients()
             self.optimizer.step()
             self.optimizer.zero_grad()
 

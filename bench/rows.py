@@ -204,7 +204,7 @@ def write_tokenizer(folder: Path, vocabulary: int) -> bool:
         for name in ("tokenizer.json", "tokenizer_config.json"):
             shutil.copyfile(known / name, folder / name)
         return True
-    _words(vocabulary).save_pretrained(folder)
+    word_pieces(vocabulary).save_pretrained(folder)
     return False
 
 
@@ -214,9 +214,9 @@ def _xlmr(mirror: Path) -> Path | None:
     return next((one for one in found if XLMR - 40 < len(tokenizer.load(one)) <= XLMR), None)
 
 
-def _words(vocabulary: int) -> PreTrainedTokenizerFast:
+def word_pieces(vocabulary: int) -> PreTrainedTokenizerFast:
     """A word a piece, in the layout of XLM-R."""
-    names = [*SPECIAL, *(f"w{number}" for number in range(len(SPECIAL), vocabulary - 1)), "<mask>"]
+    names = [*SPECIAL, *words(vocabulary), "<mask>"]
     known = Tokenizer(
         models.WordLevel({name: number for number, name in enumerate(names)}, "<unk>")
     )
@@ -231,6 +231,11 @@ def _words(vocabulary: int) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(
         tokenizer_object=known, model_input_names=["input_ids", "attention_mask"], **named
     )
+
+
+def words(vocabulary: int) -> list[str]:
+    """The words that have a piece."""
+    return [f"w{number}" for number in range(len(SPECIAL), vocabulary - 1)]
 
 
 def main() -> None:

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from xstilts.core.files import write_json
+from xstilts.kinds import modules
+from xstilts.model import heads
+from xstilts.model.checkpoint import load_encoder
 
 WORDS = ["tapika", "nemoti", "kasuro", "belado", "mirune", "sofati", "42", "?"]
 BERT_LIKE = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -98,3 +102,20 @@ def checkpoint(name: str, folder: Path, head: bool = True) -> Path:
     made = getattr(transformers, f"{prefix}{'ForMaskedLM' if head else 'Model'}")(config)
     made.save_pretrained(folder)
     return folder
+
+
+def classified(name: str, rows: int) -> list[dict[str, Any]]:
+    """Features with a label, as an architecture's tokenizer would give them."""
+    rng = np.random.default_rng(1)
+    found = [[2, *rng.integers(5, 13, rng.integers(2, 9)).tolist(), 3] for _ in range(rows)]
+    features = [{"ids": [ids], "row": i, "label": ids[1] % 2} for i, ids in enumerate(found)]
+    if name in ("bert", "deberta-v2"):
+        return [{**one, "types": [[0] * len(one["ids"][0])]} for one in features]
+    return features
+
+
+def with_head(folder: Path) -> heads.WithHeads:
+    """A checkpoint with dropout under a head for two classes."""
+    encoder = load_encoder(folder, dropout=0.1)
+    torch.manual_seed(0)
+    return heads.WithHeads(encoder, [modules.get("classification").head(16, ["a", "b"], 0.1)])

@@ -91,11 +91,13 @@ def test_rows_languages_and_budgets_of_another_form_are_told(scaling: Params) ->
     changed = {
         "training": target.training.model_copy(update=steps),
         "train_limit": 1000,
+        "score_limit": 500,
         "languages": ["de", "xx"],
     }
     assert target_differences(target.model_copy(update=changed)) == [
         "300 updates instead of 3 epochs",
         "trained on 1,000 rows at most",
+        "scored on 500 rows of a language at most",
         "scored in 1 of 12 languages and in 1 more",
     ]
 

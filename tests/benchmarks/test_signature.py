@@ -155,3 +155,11 @@ def test_an_entry_s_own_scorer_counts(root: Path) -> None:
     assert unlike["mBERT, X-X", "lareqa"] == "scorer map, not map@20"
     assert unlike["XLM-R Large", "tatoeba"] == "scorer cosine/mean/squad_v1, not cosine/mean"
     assert unlike["XLM-R Large", "lareqa"] == unlike["mBERT, X-X", "tatoeba"] == ""
+
+
+def test_scores_of_fewer_rows_are_not_those_of_all() -> None:
+    """A thousand rows of XNLI beside a published score of 5,010."""
+    whole, some = target("xtreme-r", "xnli"), target("xtreme-r", "xnli", score_limit=1000)
+    assert signature.own(some).unlike(signature.own(whole)) == (
+        "rows test (1,000 of a language), not test"
+    )

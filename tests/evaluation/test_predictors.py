@@ -139,3 +139,19 @@ def test_a_file_without_rows_is_refused(kind: str) -> None:
     project.write(paths.rows(Path(spec.rows), "qab", "test"), kind, [])
     with pytest.raises(UserError, match=r"qab\.test\.parquet has no rows.*Mend: "):
         run(params(spec))
+
+
+def test_some_rows_of_each_language_are_scored_and_the_same_ones() -> None:
+    """Translations stay together, and the order is that of the file."""
+    spec = target("classification")
+    every = {one: predictors.read_rows(spec, one) for one in LANGUAGES}
+    few = spec.model_copy(update={"score_limit": 3})
+    some = {one: predictors.read_rows(few, one) for one in LANGUAGES}
+    places = {one: [every[one].index(row) for row in some[one]] for one in LANGUAGES}
+    first, second = places.values()
+    assert first == second == sorted(first)
+    assert len(first) == 3
+    assert first != [0, 1, 2], "files are in an order of their own"
+    assert len(predictors.read_rows(few, "qaa", "validation")) == len(every["qaa"])
+    more = spec.model_copy(update={"score_limit": 10_000})
+    assert predictors.read_rows(more, "qaa") == every["qaa"]

@@ -113,6 +113,8 @@ WORLD_CASES = [
     (f"{TARGET}.variants", {"one": {"nonsense": 1}}, "one.training: nonsense: unknown key"),
     ("targets.world_bitext.rates", [1e-3], "world_bitext: world_bitext is not fine-tuned"),
     ("targets.world_bitext.variants", {"a": {}}, "world_bitext: world_bitext is not fine-tuned"),
+    ("targets.world_bitext.score_limit", 5, "world_bitext is searched for among all rows"),
+    (f"{TARGET}.score_limit", 0, "score_limit.*greater than 0"),
     ("data.world.seed", -1, "small.yaml: data.world.seed: .*greater than or equal"),
     ("training.learning_rate", float("inf"), "training: learning_rate: .*finite number"),
     ("training.learning_rate", float("nan"), "training: learning_rate: .*finite number"),

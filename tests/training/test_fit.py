@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import training_encoders as encoders
@@ -16,7 +15,6 @@ from training_jobs import equal
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.kinds import modules
-from xstilts.model import checkpoint, heads
 from xstilts.training import fit, loop
 from xstilts.training.memory import USABLE, Layout, Micro, Shape, needed
 
@@ -39,31 +37,22 @@ def checkpointed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def with_head(folder: Path) -> heads.WithHeads:
-    """A random encoder, with dropout, under a head for two classes."""
-    encoder = checkpoint.load_encoder(folder, dropout=0.1)
-    torch.manual_seed(0)
-    return heads.WithHeads(encoder, [modules.get("classification").head(16, ["a", "b"], 0.1)])
-
-
 @pytest.mark.parametrize("name", encoders.NAMES)
 def test_activations_that_are_computed_twice_change_no_bit(
     name: str, tmp_path: Path, checkpointed: list[Any]
 ) -> None:
     """A layer draws the same dropout masks the second time, in every architecture."""
     folder = encoders.checkpoint(name, tmp_path / name)
-    rng = np.random.default_rng(1)
-    rows = [[2, *rng.integers(5, 13, rng.integers(2, 9)).tolist(), 3] for _ in range(jobs.ROWS)]
-    features = [{"ids": [ids], "row": i, "label": ids[1] % 2} for i, ids in enumerate(rows)]
-    if name in ("bert", "deberta-v2"):
-        features = [{**one, "types": [[0] * len(one["ids"][0])]} for one in features]
+    features = encoders.classified(name, jobs.ROWS)
     data = [loop.HeadData("parity", modules.get("classification"), features)]
     spec = jobs.a_run(tmp_path, MACHINE).spec
     found = []
     for machine in (MACHINE, TWICE):
         setup = jobs.a_run(tmp_path, machine).setup
         state = tmp_path / str(machine.activation_checkpointing)
-        path, history = loop.train(loop.Run(spec, partial(with_head, folder), data, state, setup))
+        path, history = loop.train(
+            loop.Run(spec, partial(encoders.with_head, folder), data, state, setup)
+        )
         found.append((loop.load_file(path), history.loss))
         assert bool(checkpointed) == (machine is TWICE)
     assert equal(found[0][0], found[1][0])

@@ -188,6 +188,8 @@ def target_differences(target: Target, model: str | None = MODEL) -> list[str]:
         found += [text for text in unlike if text not in found]
     if target.train_limit is not None:
         found.append(f"trained on {target.train_limit:,} rows at most")
+    if target.score_limit is not None:
+        found.append(f"scored on {target.score_limit:,} rows of a language at most")
     official = PROTOCOLS[target.protocol].languages[target.task]
     if set(target.languages) != set(official):
         scored = len(set(target.languages) & set(official))

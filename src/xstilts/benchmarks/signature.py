@@ -53,7 +53,8 @@ class Signature:
     Attributes:
         benchmark: xtreme | xtreme-r, which have other languages and rows.
         rows: `test`, which is what the benchmark scores, whatever its source calls that split; or
-            `validation`, of tasks that have both.
+            `validation`, of tasks that have both; and how many of a language at most, where not all
+            are scored.
         scorer: one of `SCORERS`.
     """
 
@@ -79,8 +80,11 @@ def own(target: Target) -> Signature:
     """
     protocol = protocols.get(target.protocol)
     states = Retrieval(target.layer, target.pooling, target.similarity)
+    scored = rows(target.task, target.split)
+    if target.score_limit is not None:
+        scored = f"{scored} ({target.score_limit:,} of a language)"
     scorer = _scorer(target.metric, states)
-    return Signature(target.task, protocol.benchmark, rows(target.task, target.split), scorer)
+    return Signature(target.task, protocol.benchmark, scored, scorer)
 
 
 def published(protocol: Protocol, task: str, split: str, scorer: str | None = None) -> Signature:

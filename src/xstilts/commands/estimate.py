@@ -112,7 +112,8 @@ class Estimate:
         folder, total = Path(target.rows), 0
         for language in languages:
             rows = self.counted(str(paths.rows(folder, language, target.split)))
-            total += rows or EVALUATED.get(target.task, UNKNOWN_ROWS)
+            rows = rows or EVALUATED.get(target.task, UNKNOWN_ROWS)
+            total += min(rows, target.score_limit or rows)
         return total
 
     def evaluated(self, target: Target) -> int:

@@ -11,12 +11,14 @@ below autograd; what is not float32 goes to torch's own.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,8 +34,11 @@ UPDATED = 1 << 20  # weights that one thread updates at once
 
 Kernel = Callable[..., Any]
 Job = Callable[[], Any]
+T = TypeVar("T")
+R = TypeVar("R")
 _library: list[torch.library.Library] = []  # its kernels go when it goes
 _helpers: list[ThreadPoolExecutor] = []  # one a thread beside the calling one
+_lane = threading.local()  # of a thread that works beside others: its own helpers, its own stream
 
 
 class _Torchs(Exception):
@@ -99,6 +104,47 @@ def _into(ours: Kernel) -> Kernel:
     return written
 
 
+def abreast(jobs: Sequence[Job]) -> list[Any]:
+    """Do jobs at once, each in a thread of its own; their results.
+
+    Threads that are left over help them; there must not be more jobs than threads.
+    """
+    shares = [_helpers[len(jobs) - 1 + n :: len(jobs)] for n in range(len(jobs))]
+
+    def work(job: Job, helpers: list[ThreadPoolExecutor]) -> Any:
+        _lane.helpers = helpers
+        try:
+            return job()
+        finally:
+            vars(_lane).clear()
+
+    begun = zip(_helpers, jobs[1:], shares[1:], strict=False)
+    others = [helper.submit(work, job, own) for helper, job, own in begun]
+    try:
+        first = work(jobs[0], shares[0])
+    finally:
+        wait(others)
+    return [first, *(one.result() for one in others)]
+
+
+def each(work: Callable[[T], R], some: Iterable[T]) -> Iterator[R]:
+    """`map`, by all threads at once where the kernels are installed; results in order."""
+    rest = iter(some)
+    while several := list(islice(rest, len(_helpers) + 1)):
+        yield from abreast([partial(work, one) for one in several])
+
+
+def draw_from(generator: torch.Generator) -> None:
+    """Let this thread draw masks of dropout from a stream of its own, until its job is done."""
+    _lane.generator = generator
+
+
+def _mine() -> list[ThreadPoolExecutor]:
+    """The helpers of this thread."""
+    found: list[ThreadPoolExecutor] = getattr(_lane, "helpers", _helpers)
+    return found
+
+
 def _compute(jobs: Sequence[Job]) -> None:
     """Do all jobs, by this thread and its helpers; the libraries leave the interpreter free."""
     queue = deque(jobs)
@@ -111,7 +157,7 @@ def _compute(jobs: Sequence[Job]) -> None:
                 return
             job()
 
-    helped = [helper.submit(work) for helper in _helpers[: len(jobs) - 1]]
+    helped = [helper.submit(work) for helper in _mine()[: len(jobs) - 1]]
     work()
     for one in helped:
         if not one.cancel():
@@ -144,7 +190,8 @@ def _linears(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
     """left right + bias, some rows at a time; oneDNN would copy a left one that is not dense."""
     rows, inner = left.shape
     chains = [(at, _dense(right[at].t())) for at in _cuts(inner, CHAIN)]
-    cuts = _cuts(rows, _share(rows, rows * inner * right.shape[1]))
+    *cuts, last = _cuts(rows - 1, _share(rows, rows * inner * right.shape[1]))
+    cuts.append(slice(last.start, rows))  # never a single row, which oneDNN sums otherwise
     if len(cuts) == 1:
         return _linear(left, chains, bias)
     out = torch.empty(rows, right.shape[1])
@@ -158,7 +205,7 @@ def _linears(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
 
 def _share(rows: int, work: int) -> int:
     """Rows that one thread multiplies at once, in steps of 64: oneDNN makes code for each shape."""
-    pieces = min(8, max(1, work // WORK))
+    pieces = min(8, max(1, work // WORK)) if _mine() else 1
     return 64 * -(-rows // (64 * pieces))
 
 
@@ -247,7 +294,8 @@ def _bernoulli(x: Tensor, p: float = 0.5, *, generator: Any = None) -> Tensor:
     """
     if x.dtype != torch.float32 or not x.is_contiguous():
         raise _Torchs
-    begin = torch.empty((), dtype=torch.int64).random_(generator=generator)
+    stream = generator or getattr(_lane, "generator", None)
+    begin = torch.empty((), dtype=torch.int64).random_(generator=stream)
     drawn = np.random.SFC64(int(begin)).random_raw(-(-x.numel() // 4)).view(np.uint16)
     kept = drawn[: x.numel()] < np.uint32(round(p * 65_536))
     x.detach().view(-1).numpy()[:] = kept
@@ -262,7 +310,8 @@ def _blocks(size: int, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
 
 def _by_element(kernel: Kernel, *given: Tensor, approximate: str) -> Tensor:
     """A kernel that goes by element, as its form that writes into its last tensor has it."""
-    if not all(one.dtype == torch.float32 and one.is_contiguous() for one in given):
+    plain = all(one.dtype == torch.float32 and one.is_contiguous() for one in given)
+    if not plain or not _mine():
         raise _Torchs
     out = torch.empty_like(given[0])
     _compute([partial(kernel, at, approximate) for at in _blocks(ELEMENTS, *given, out)])
@@ -293,7 +342,7 @@ def _adamw(*lists: Any, **settings: Any) -> None:
     plain = all(
         one.is_contiguous() and one.dtype == torch.float32 for some in given for one in some
     )
-    if total <= 4 * UPDATED or largest or not plain:
+    if total <= 4 * UPDATED or largest or not plain or not _mine():
         raise _Torchs
     jobs: list[list[tuple[Tensor, ...]]] = [[]]
     room = UPDATED

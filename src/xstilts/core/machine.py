@@ -12,8 +12,8 @@ from xstilts.core.strict import Strict, load_yaml, parse
 
 # Tokens of a forward pass. A GPU waits for its orders where they are few: 32 windows of 384 tokens,
 # which XLM-R Large trains on in 19 GB, take a third of the time of four times eight
-# (bench/README.md).
-MICRO_TOKENS = {"cpu": 4096, "cuda": 12_288}
+# (bench/README.md). On a CPU each thread takes a micro-batch, so that there are to be some.
+MICRO_TOKENS = {"cpu": 2048, "cuda": 12_288}
 OFFLOADING = {"none": 0, "optimizer": 1, "parameters": 3}  # the least ZeRO stage that can
 VARIABLES = {"processes": "XSTILTS_PROCESSES", "threads": "XSTILTS_THREADS"}
 
@@ -27,7 +27,7 @@ class Machine(Strict):
     zero: Literal[0, 1, 2, 3] | None = None
     # examples per forward pass and process; not given: those that hold `MICRO_TOKENS`
     micro_batch: int | None = Field(None, gt=0)
-    threads: int = Field(2, gt=0)  # per process, on the CPU, for products; decides no bit
+    threads: int = Field(2, gt=0)  # per process, on the CPU; decides no bit
     # Resumable states: seconds from one to the next, or longer, so that they cost no more than this
     # share of the time. A kill loses no more than that, and what the writing of the last one took.
     save_seconds: float = Field(60, gt=0)

@@ -278,6 +278,8 @@ class Target(Strict):
     before: list[Before] = Field(default_factory=list)
     train_rows: str | None  # parquet; None: scored without fine-tuning
     train_limit: int | None
+    # Rows of a language that are scored, drawn from all of its split; None: all.
+    score_limit: int | None = Field(None, exclude_if=lambda limit: limit is None)
     validation: str | None  # source-language rows, for selection of any sort
     training: Training | None
     layer: int = -1  # retrieval: index into hidden_states, 0 = embeddings

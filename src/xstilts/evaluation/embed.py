@@ -30,7 +30,7 @@ def embed(encoder: PreTrainedModel, batch: Packed, layer: int, pooling: Pooling 
     """Pooled states of one hidden layer (0 = embeddings) of a batch -> [sequences, hidden]."""
     states = packed.run(encoder, batch, every=True)[layer]
     if pooling == "cls":
-        return states[batch.read]
+        return packed.pick(states, batch.read)
     parts = states[: sum(batch.lengths)].split(batch.lengths)
     return torch.stack([part.mean(0) for part in parts])
 

@@ -54,6 +54,9 @@ Predictor = Callable[[str], Predicted]  # of a language
 def read_rows(target: Target, language: str, split: str | None = None) -> list[Row]:
     """Prepared rows of one language, of the split that is scored where no other is named.
 
+    Of that one, where the target is scored on fewer, some in their order: the same of each language
+    that has as many, so that translations stay together.
+
     Raises:
         UserError: the file is missing or broken, or has no rows.
     """
@@ -61,6 +64,9 @@ def read_rows(target: Target, language: str, split: str | None = None) -> list[R
     rows: list[Row] = files.read_parquet(path).to_pylist()
     if not rows:
         raise UserError(f"{path} has no rows. Mend: see the target's source, or drop {language}")
+    if split is None and target.score_limit is not None:
+        drawn = np.random.default_rng(0).permutation(len(rows))[: target.score_limit]
+        return [rows[i] for i in sorted(drawn)]
     return rows
 
 

@@ -16,6 +16,7 @@ from torch.nn.functional import cross_entropy
 
 from xstilts.core.params import Training
 from xstilts.kinds.base import Feature, Row, encoded
+from xstilts.model.tokenizer import special_ids
 
 
 def texts(row: Row) -> list[tuple[str, str | None]]:
@@ -26,7 +27,7 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 def encode(rows: list[Row], tokenizer: Any, length: int, stride: int) -> list[Feature]:
     """<s> text </s> or <s> text </s></s> pair </s>, cut at `length`."""
     special = np.zeros(len(tokenizer), dtype=bool)
-    special[list(_special_ids(tokenizer))] = True
+    special[special_ids(tokenizer)] = True
     features: list[Feature] = []
     pairs = [(row["text"], row["pair"]) for row in rows]
     for i, feature in enumerate(encoded(pairs, tokenizer, length)):
@@ -47,16 +48,9 @@ def rows_of(rows: list[Row], kind: Any) -> list[Row]:
 
 
 @lru_cache(maxsize=4)
-def _special_ids(tokenizer: Any) -> tuple[int, ...]:
-    """Ids that stand for no text, sorted, whatever the tokenizer's layout."""
-    added = tokenizer.added_tokens_decoder.items()
-    return tuple(sorted({*tokenizer.all_special_ids, *(i for i, one in added if one.special)}))
-
-
-@lru_cache(maxsize=4)
 def _plain_ids(tokenizer: Any) -> NDArray[np.int64]:
     """All other ids, sorted: what noise is drawn from."""
-    return np.setdiff1d(np.arange(len(tokenizer)), _special_ids(tokenizer))
+    return np.setdiff1d(np.arange(len(tokenizer)), special_ids(tokenizer))
 
 
 def draw(

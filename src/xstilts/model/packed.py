@@ -40,7 +40,7 @@ class Group:
     """Neighbours that attend at once, each to its own tokens alone.
 
     Attributes:
-        start, stop: its tokens in the row.
+        tokens: those of the row, which follow those of the group before.
         shape: sequences, and tokens of the longest.
         fill: [sequences x longest], the token of the group at each place of the padded form; at
             pads the first one, which nothing reads.
@@ -48,16 +48,14 @@ class Group:
         mask: [sequences, 1, 1, longest], true at tokens; None where all are equally long.
     """
 
-    start: int
-    stop: int
+    tokens: int
     shape: tuple[int, int]
     fill: Tensor
     back: Tensor
     mask: Tensor | None
 
-    def padded(self, row: Tensor) -> Tensor:
-        """[tokens of the row, width] -> [sequences x longest, width]."""
-        own = row[self.start : self.stop]
+    def padded(self, own: Tensor) -> Tensor:
+        """[tokens of the group, width] -> [sequences x longest, width]."""
         found: Tensor = own if self.mask is None else _Pad.apply(own, self.fill, self.back)
         return found
 
@@ -170,13 +168,12 @@ def _bounds(lengths: Sequence[int]) -> list[tuple[int, int]]:
 def _group(lengths: Sequence[int], first: int, behind: int, where: torch.device) -> Group:
     """The group of some sequences of a row."""
     sizes = np.array(lengths[first:behind])
-    start, longest = sum(lengths[:first]), int(sizes.max())
+    longest = int(sizes.max())
     inside = np.arange(longest) < sizes[:, None]
     fill = np.zeros(inside.shape, dtype=np.int64)
     fill[inside] = np.arange(sizes.sum())
     return Group(
-        start=start,
-        stop=start + int(sizes.sum()),
+        tokens=int(sizes.sum()),
         shape=(len(sizes), longest),
         fill=_to(where, fill.ravel()),
         back=_to(where, np.flatnonzero(inside)),
@@ -206,7 +203,7 @@ def run(encoder: PreTrainedModel, batch: Packed, every: bool = False) -> list[Te
             **{n: t[None] for n, t in given.items()}, **more, output_hidden_states=every
         )
         states = [*found.hidden_states[:-1], found.last_hidden_state] if every else [found[0]]
-        return [one[0] for one in states]
+        return [one.squeeze(0) for one in states]
     whole = _group(batch.lengths, 0, len(batch.lengths), batch.ids.device)
     mask = torch.ones(whole.shape, dtype=torch.long, device=batch.ids.device)
     if whole.mask is not None:
@@ -248,11 +245,15 @@ def attention(
         )
         return found
     heads, width = query.shape[1], query.shape[3]
-    rows = [one[0].transpose(0, 1).reshape(-1, heads * width) for one in (query, key, value)]
+    # `split` and `squeeze`, and no slices: each of these would fill a row of gradients with zeros.
+    rows = [
+        one.squeeze(0).transpose(0, 1).reshape(-1, heads * width).split([g.tokens for g in groups])
+        for one in (query, key, value)
+    ]
     parts = []
-    for group in groups:
+    for group, *own in zip(groups, *rows, strict=True):
         shape = (*group.shape, heads, width)
-        q, k, v = (group.padded(row).view(shape).transpose(1, 2) for row in rows)
+        q, k, v = (group.padded(one).view(shape).transpose(1, 2) for one in own)
         mixed = _attend(q, k, v, _mask(group, sliding_window), dropout, scaling or width**-0.5)
         parts.append(group.unpadded(mixed.transpose(1, 2).reshape(-1, heads * width)))
     return torch.cat(parts).view(1, -1, heads, width), None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xstilts.core.errors import UserError
 from xstilts.core.files import read_json, write_bytes, write_json
@@ -64,6 +64,12 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
                 f"the tokenizer in {folder} names no {name}. Mend: add it to tokenizer_config.json"
             )
     return known
+
+
+def special_ids(tokenizer: Any) -> list[int]:
+    """Ids that stand for no text, ascending, whatever the tokenizer's layout."""
+    added = tokenizer.added_tokens_decoder.items()
+    return sorted({*tokenizer.all_special_ids, *(i for i, one in added if one.special)})
 
 
 def _strip(known: PreTrainedTokenizerBase) -> None:

@@ -29,6 +29,7 @@ from transformers import PreTrainedModel
 from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.core.strict import Strict, parse
+from xstilts.model.tokenizer import special_ids
 
 NAME = "vocabulary.json"
 MEND = "`dvc checkout` its folder, or rerun the stage that makes it"
@@ -81,10 +82,8 @@ def kept_ids(used: Iterable[int], tokenizer: Any, encoder: PreTrainedModel) -> l
 
     So is every id up to the padding's, for which transformers asks that it is a row.
     """
-    added = tokenizer.added_tokens_decoder.items()
-    special = {*tokenizer.all_special_ids, *(i for i, one in added if one.special)}
     padding = encoder.get_input_embeddings().padding_idx
-    return sorted({*used, *special, *range((padding or 0) + 1)})
+    return sorted({*used, *special_ids(tokenizer), *range((padding or 0) + 1)})
 
 
 def cut(encoder: PreTrainedModel, vocabulary: Vocabulary) -> None:

@@ -237,6 +237,7 @@ class StudyTarget(Strict):
     protocol: str
     split: Split | None = None
     train_limit: int | None = Field(None, gt=0)
+    score_limit: int | None = Field(None, gt=0)  # rows of a language that are scored; None: all
     training: dict[str, Any] | None = None
     # The task whose validation rows in the source language choose; None: that of the training rows.
     validation: str | None = None

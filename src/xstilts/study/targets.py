@@ -51,6 +51,11 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         "expected": _expected(design, task),
         "keep": _kept(design, task),
     }
+    if spec.score_limit is not None:
+        if KINDS[task.kind].scored != "decoded":
+            wrong = f"{name} is searched for among all rows, and fewer of them are easier to search"
+            raise design.fail(f"{where}.score_limit", wrong, "leave it out")
+        out["score_limit"] = spec.score_limit
     design.check_length(out["max_length"], where)
     if KINDS[task.kind].trained:
         out |= _trained(design, task, spec, where)

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from xstilts.training import rows
+
 CLIPPED = 1e-6  # DeepSpeed's and torch's own, so that a gradient of 0 can be divided
 
 
@@ -58,12 +60,13 @@ def _shrunk(gradient: Tensor, parameter: Tensor | None, tables: set[int]) -> Ten
 
 def _clip(engine: Any, tables: set[int]) -> None:
     """As torch's clip_grad_norm_: all gradients times what brings their norm down to the limit."""
-    trained = [one for one in engine.module.parameters() if one.grad is not None]
+    found = rows.gradients(engine.module, engine.rows)
     norms = [
-        torch.linalg.vector_norm(row_norms(one.grad) if id(one) in tables else one.grad)
-        for one in trained
+        torch.linalg.vector_norm(row_norms(gradient) if id(weight) in tables else gradient)
+        for weight, gradient in found
     ]
     norm = torch.linalg.vector_norm(torch.stack(norms))
     factor = (engine.gradient_clipping() / (norm + CLIPPED)).clamp(max=1.0)
-    for one in trained:
-        one.grad.mul_(factor)
+    if factor.is_cuda or factor != 1:  # to ask keeps a GPU waiting
+        for _, gradient in found:
+            gradient.mul_(factor)

@@ -20,7 +20,7 @@ from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.core.progress import Observe
 from xstilts.kinds.store import NOT_KEPT, Store
-from xstilts.training import clip
+from xstilts.training import clip, rows
 from xstilts.training.launch import MEETING, rank, share_of
 
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
@@ -189,10 +189,12 @@ def initialize(
         model_parameters=_groups(model, training.weight_decay),
         config=_config(model, training, machine, workers, unit),
     )
-    if workers.size == 1 and not started[0].zero_optimization():
-        started[0].enable_backward_allreduce = False  # nobody to copy gradients together for
-    clip.by_rows(started[0])
-    return started[0]
+    engine = started[0]
+    if workers.size == 1 and not engine.zero_optimization():
+        engine.enable_backward_allreduce = False  # nobody to copy gradients together for
+    engine.rows = rows.of(engine, workers.size)
+    clip.by_rows(engine)
+    return engine
 
 
 def _config(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,7 +32,7 @@ def free(workers: Workers) -> float:
     return float(torch.cuda.mem_get_info()[0] + cached)
 
 
-def prepare(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free: float) -> None:
+def prepare(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free: float) -> bool:
     """Turn activation checkpointing on, where it is asked for or needed. All workers call.
 
     Args:
@@ -39,25 +40,37 @@ def prepare(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free
         data: heads with their features (`loop.HeadData`).
         free: as `free` said before the model was built.
 
+    Returns:
+        Whether there is room for micro-batches side by side (training/lanes.py).
+
     Raises:
         UserError: the training would not fit then, either.
     """
     asked = setup.machine.activation_checkpointing
+    abreast = True
     if asked == "auto":
-        asked = bool(free) and _needed(model, spec, data, setup, free)
+        asked, abreast = _needed(model, spec, data, setup, free) if free else (False, True)
     if asked:
         model.encoder.activation_checkpointing_enable({"use_reentrant": False})
+    return abreast
 
 
-def _needed(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free: float) -> bool:
-    """Whether the training fits only if activations are computed twice; as worker 0 finds it."""
+def _needed(
+    model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free: float
+) -> tuple[bool, bool]:
+    """Whether activations are to be computed twice, and micro-batches may go side by side.
+
+    As worker 0 finds it.
+    """
     training, workers = spec.training, setup.workers
     weights = sum(weight.numel() for weight in model.parameters())
     shape = Shape.of_config(model.encoder.config.to_dict(), weights)
     layout = Layout.of(setup.machine, training, workers.device.type)
-    for micro in _micros(spec, data, setup):
-        if workers.agree(fits(shape, training, micro, layout, free)):
-            return False
+    for abreast in (True, False):
+        for most in _micros(spec, data, setup):
+            micro = most if abreast else replace(most, abreast=1)
+            if workers.agree(fits(shape, training, micro, layout, free)):
+                return False, abreast
     plain, twice = (
         f"{needed(shape, training, micro, layout, way) / GB:.1f} GB" for way in (False, True)
     )
@@ -75,7 +88,7 @@ def _needed(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free
             file=sys.stderr,
             flush=True,
         )
-    return True
+    return True, False
 
 
 def _mend(layout: Layout) -> str:

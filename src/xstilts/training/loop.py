@@ -34,6 +34,7 @@ from xstilts.model.heads import WithHeads
 from xstilts.model.packed import Packed
 from xstilts.training import batches, fit, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize, release
+from xstilts.training.lanes import Lanes
 from xstilts.training.prefetch import ahead
 
 LOG_POINTS = 100  # points of a loss curve
@@ -144,11 +145,11 @@ def train(run: Run) -> tuple[Path, History]:
     model = run.build()
     for head in run.data:
         vocabulary.check(model, head.features)
-    fit.prepare(model, run.spec, run.data, setup, free)
+    abreast = fit.prepare(model, run.spec, run.data, setup, free)
     model.to(setup.workers.device)
     engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
-        history = _steps(run, engine)
+        history = _steps(run, Lanes(engine, setup.workers, setup.machine.threads if abreast else 1))
         if not run.selects:
             _write_weights(run, engine, trained)
     finally:
@@ -164,9 +165,9 @@ def train(run: Run) -> tuple[Path, History]:
     return trained, history
 
 
-def _steps(run: Run, engine: Any) -> History:
+def _steps(run: Run, lanes: Lanes) -> History:
     """All updates that are still to be done."""
-    setup, steps = run.setup, run.steps
+    engine, setup, steps = lanes.engine, run.setup, run.steps
     states = state.States(engine, run.state, setup.machine, setup.workers)
     losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
     began, every = time.monotonic(), 0
@@ -176,7 +177,7 @@ def _steps(run: Run, engine: Any) -> History:
         advance(history.step)
         with closing(_batches(run, engine, range(history.step, steps))) as ready:
             while history.step < steps:
-                losses.append(_update(run, engine, history.step, next(ready)))
+                losses.append(_update(run, lanes, history.step, next(ready)))
                 history.step += 1
                 advance(1)
                 slow = not every and setup.workers.agree(time.monotonic() - began > SLOW)
@@ -233,23 +234,26 @@ def _made(run: Run, pieces: int, step: int) -> Batch:
     return Batch(sum(kind.weight(feature) for feature in batch), pieces, micro)
 
 
-def _update(run: Run, engine: Any, step: int, batch: Batch) -> Tensor:
+def _update(run: Run, lanes: Lanes, step: int, batch: Batch) -> Tensor:
     """One optimizer step on one global batch of one head.
 
     Returns:
         The mean loss over the batch's loss terms, a float64 scalar on the device.
     """
     spec, workers, part = run.spec, run.setup.workers, int(run.schedule.parts[step])
-    for group in engine.optimizer.param_groups:
+    for group in lanes.engine.optimizer.param_groups:
         group["lr"] = schedule.learning_rate(spec.training, step, len(run.schedule))
+
+    def loss(model: Any, place: int) -> Tensor:
+        _, features, packed = batch.micro[place]
+        own: Tensor = run.data[part].kind.loss(model(packed, part=part), features)
+        return own
+
+    seeds = [_dropout_seed(spec.seed, step, number) for number, *_ in batch.micro]
     total = torch.zeros((), device=workers.device)
-    for number, features, packed in batch.micro:
-        torch.manual_seed(_dropout_seed(spec.seed, step, number))
-        loss = run.data[part].kind.loss(engine(packed, part=part), features)
-        # DeepSpeed takes the mean over micro-batches and workers; we want it over all loss terms.
-        engine.backward(loss * (batch.pieces / batch.terms))
-        engine.step()
-        total += loss.detach()
+    # DeepSpeed takes the mean over micro-batches and workers; we want it over all loss terms.
+    for own in lanes.learn(loss, seeds, batch.pieces / batch.terms):
+        total += own
     return workers.sum(total).double() / batch.terms
 
 

@@ -109,10 +109,13 @@ class Shape:
         frozen = self.vocabulary * self.hidden if training.freeze == "embeddings" else 0
         return self.weights - frozen
 
+    def looked_up(self, training: Training) -> int:
+        """Weights of the word embedding, where they are trained."""
+        return self.hidden * self.vocabulary * (training.adapter is None and not training.freeze)
+
     def largest(self, training: Training) -> int:
         """Numbers of the largest tensor that is trained."""
-        looked_up = training.adapter is None and training.freeze is None
-        return self.hidden * max(self.feed_forward, self.vocabulary * looked_up)
+        return max(self.hidden * self.feed_forward, self.looked_up(training))
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ class Micro:
     longest: int  # tokens of a sequence
     predicted: int = 0  # tokens for which a score of each piece is computed (mlm)
     several: bool = False  # whether an update has more of them, whose gradients are added
+    abreast: int = 1  # by threads of a CPU, as in training/lanes.py
 
     @staticmethod
     def largest(
@@ -138,11 +142,14 @@ class Micro:
         examples = min(share, machine.examples(training.max_length, device))
         tokens = [(examples * longest * count, spoken) for longest, count, spoken in heads]
         predicted = training.mask * max((own for own, spoken in tokens if spoken), default=0)
+        stage = machine.stage_of(training.precision)
+        plain = device == "cpu" and machine.processes == 1 and stage == 0
         return Micro(
             tokens=max(own for own, _ in tokens),
             longest=max(longest for longest, _, _ in heads),
             predicted=math.ceil(predicted),
             several=examples < share,
+            abreast=min(machine.threads, -(-share // examples)) if plain else 1,
         )
 
 
@@ -183,7 +190,11 @@ def needed(
     """
     trained, largest = shape.trained(training), FLOAT * shape.largest(training)
     gradients, resident = layout.size * trained, _resident(shape, trained, layout)
-    backward = activations(shape, training, micro, layout, recompute) + gradients * micro.several
+    abreast = 1 if recompute else micro.abreast
+    if not layout.gpu and layout.processes == 1 and layout.stage == 0 and not micro.predicted:
+        gradients -= layout.size * shape.looked_up(training)  # training/rows.py
+    backward = abreast * activations(shape, training, micro, layout, recompute)
+    backward += gradients * (abreast if abreast > 1 else micro.several)
     if layout.stage == 0:
         sent = FLOAT * min(trained, BUCKET) * (layout.processes > 1)  # copied into one buffer
         update = float(gradients + sent)

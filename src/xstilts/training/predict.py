@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from xstilts.core import kernels
 from xstilts.kinds.base import Feature, Row
 from xstilts.kinds.store import NOT_KEPT, Store
 from xstilts.model import vocabulary
@@ -40,12 +41,17 @@ def predict(
     chosen = {} if part is None else {"part": part}
     order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
     mine = order[workers.rank :: workers.size]
-    found: list[Any] = []
     model.eval()
-    with torch.inference_mode(), _products(precision, workers.device):
-        for some in batches.cut((features[i] for i in mine), tokens):
-            packed = batches.collate(some, kind, pad, workers.device)
-            found += kind.outputs(model(packed, **chosen), some)
+
+    def outputs(some: list[Feature]) -> list[Any]:
+        packed = batches.collate(some, kind, pad, workers.device)
+        with torch.inference_mode():  # of this thread
+            own: list[Any] = kind.outputs(model(packed, **chosen), some)
+        return own
+
+    runs = batches.cut((features[i] for i in mine), tokens)
+    with _products(precision, workers.device):
+        found = [one for own in kernels.each(outputs, runs) for one in own]
     results: list[Any] = [None] * len(features)
     for i, value in zip(order, workers.gather(found), strict=True):
         results[i] = value
