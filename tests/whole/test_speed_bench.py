@@ -56,7 +56,6 @@ def test_what_is_kept_is_shown(table: ModuleType, tmp_path: Path) -> None:
     assert common["cpu"] in shown[-1]
 
 
-@pytest.mark.skip(reason="the line `engine` has to follow the loop as it is now")
 @pytest.mark.slow
 def test_the_speed_bench_runs_in_small(root: Path, tmp_path: Path) -> None:
     """A quarter of an hour on a quiet machine is not to end in a traceback."""
