@@ -182,12 +182,12 @@ def _mm(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
         return product if bias is None else product.add_(bias)
     left, right = a.detach(), b.detach()
     if bias is None and left.t().is_contiguous() and columns < rows:
-        return _linears(right.t().contiguous(), left.t(), None).t().contiguous()
-    return _linears(left.contiguous(), right, bias)
+        return _linears(right.t(), left.t(), None).t().contiguous()
+    return _linears(left, right, bias)
 
 
 def _linears(left: Tensor, right: Tensor, bias: Tensor | None) -> Tensor:
-    """left right + bias, some rows at a time; oneDNN would copy a left one that is not dense."""
+    """left right + bias, some rows at a time, which are copied where they are not dense."""
     rows, inner = left.shape
     chains = [(at, _dense(right[at].t())) for at in _cuts(inner, CHAIN)]
     *cuts, last = _cuts(rows - 1, _share(rows, rows * inner * right.shape[1]))

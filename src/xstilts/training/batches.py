@@ -36,10 +36,12 @@ def longest(feature: Feature) -> int:
 
 
 def pieces_of(features: list[Feature], pieces: int) -> list[list[Feature]]:
-    """A global batch sorted by length, as neighbours attend together, and cut into equal parts."""
+    """A global batch dealt out by length: equal parts of about as many tokens.
+
+    Each is in order of length, as neighbours attend together.
+    """
     ordered = sorted(features, key=longest)
-    size = len(ordered) // pieces
-    return [ordered[i * size : (i + 1) * size] for i in range(pieces)]
+    return [ordered[piece::pieces] for piece in range(pieces)]
 
 
 def cut(features: Iterable[Feature], tokens: int) -> Iterator[list[Feature]]:
