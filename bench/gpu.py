@@ -46,7 +46,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from xstilts.core.machine import MICRO_TOKENS, Machine
+from xstilts.core.machine import SCORED_TOKENS, Machine
 from xstilts.core.params import Architecture, Training
 from xstilts.core.progress import Advance, Observe
 from xstilts.kinds import modules
@@ -403,7 +403,7 @@ def predictions(bench: Bench) -> None:
 def _ours(bench: Bench, task: Task, model: WithHeads, precision: str) -> list[Any]:
     """The kit's predictions of all rows."""
     kind, pad = modules.get(task.kind), bench.tokenizer.pad_token_id
-    tokens = MICRO_TOKENS[bench.workers.device.type]
+    tokens = SCORED_TOKENS[bench.workers.device.type]
     return predict.predict(model, kind, task.features, pad, tokens, bench.workers, 0, precision)
 
 

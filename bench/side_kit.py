@@ -30,7 +30,7 @@ from harness import (
 )
 from rows import TASKS, Row
 
-from xstilts.core.machine import MICRO_TOKENS, Machine
+from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.kinds import modules
 from xstilts.model import checkpoint, tokenizer
@@ -89,7 +89,7 @@ class Kit:
                 features=made,
                 pad=self.words.pad_token_id,
                 batch=SCORED,
-                tokens=MICRO_TOKENS["cpu"],
+                tokens=self.machine.tokens(TASKS[task].max_length, "cpu"),
                 workers=self.workers,
                 part=0,
             )

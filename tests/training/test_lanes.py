@@ -133,6 +133,16 @@ def test_a_failure_in_one_thread_is_that_of_the_training() -> None:
     assert list(kernels.each(lambda number: number + 1, range(8))) == list(range(1, 9))
 
 
+def test_threads_help_in_what_needs_no_gradients() -> None:
+    """They are in that mode, too: elsewhere its tensors cannot be written."""
+    kernels.install(3)
+    a, b, x = torch.randn(2048, 300), torch.randn(300, 400), torch.randn(3, kernels.ELEMENTS)
+    with torch.inference_mode():
+        ((product, bent),) = kernels.abreast([lambda: (a @ b, torch.nn.functional.gelu(x))])
+    assert torch.equal(product, a @ b)
+    assert torch.equal(bent, torch.nn.functional.gelu(x))
+
+
 def test_predictions_are_those_of_one_thread(tmp_path: Path, lanes: list[int]) -> None:
     """In the order of the features, whatever their lengths."""
     folder = encoders.checkpoint("xlm-roberta", tmp_path / "x")

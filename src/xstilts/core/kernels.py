@@ -147,15 +147,16 @@ def _mine() -> list[ThreadPoolExecutor]:
 
 def _compute(jobs: Sequence[Job]) -> None:
     """Do all jobs, by this thread and its helpers; the libraries leave the interpreter free."""
-    queue = deque(jobs)
+    queue, inference = deque(jobs), torch.is_inference_mode_enabled()
 
     def work() -> None:
-        while queue:
-            try:
-                job = queue.popleft()
-            except IndexError:  # another thread was faster
-                return
-            job()
+        with torch.inference_mode(inference):  # a mode of each thread
+            while queue:
+                try:
+                    job = queue.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                job()
 
     helped = [helper.submit(work) for helper in _mine()[: len(jobs) - 1]]
     work()

@@ -14,6 +14,8 @@ from xstilts.core.strict import Strict, load_yaml, parse
 # which XLM-R Large trains on in 19 GB, take a third of the time of four times eight
 # (bench/README.md). On a CPU each thread takes a micro-batch, so that there are to be some.
 MICRO_TOKENS = {"cpu": 2048, "cuda": 12_288}
+# Tokens of a forward pass of predictions: on a CPU what a layer works on is to stay in its cache.
+SCORED_TOKENS = {"cpu": 1024, "cuda": 12_288}
 OFFLOADING = {"none": 0, "optimizer": 1, "parameters": 3}  # the least ZeRO stage that can
 VARIABLES = {"processes": "XSTILTS_PROCESSES", "threads": "XSTILTS_THREADS"}
 
@@ -67,7 +69,7 @@ class Machine(Strict):
 
     def tokens(self, max_length: int, device: str) -> int:
         """Tokens per forward pass of predictions, of texts of at most so many tokens."""
-        return self.micro_batch * max_length if self.micro_batch else MICRO_TOKENS[device]
+        return self.micro_batch * max_length if self.micro_batch else SCORED_TOKENS[device]
 
     def examples(self, max_length: int, device: str) -> int:
         """Examples per forward pass on `cpu` or `cuda`, of texts of at most so many tokens."""

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
-from xstilts.core.machine import MICRO_TOKENS
+from xstilts.core.machine import SCORED_TOKENS
 from xstilts.core.params import Target
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
@@ -100,7 +100,7 @@ def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
     told = _Probable(kind) if facts["kind"] == "classification" else kind
     alone, lengths = Workers(0, 1, torch.device("cpu")), (facts["max_length"], facts["stride"])
     tokens = tokenizer.load(folder)
-    size = MICRO_TOKENS["cpu"]
+    size = SCORED_TOKENS["cpu"]
     decode = predict.Decoder(net, told, labels, tokens, lengths, size, alone)
     asked, name = facts["inputs"], next(iter(facts["outputs"]))
 
