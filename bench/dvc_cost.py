@@ -51,7 +51,7 @@ def study(seeds: int) -> dict[str, Any]:
     rest = {"languages": ["qaa"], "sizes": list(SIZES), "seeds": list(range(1, seeds + 1))}
     content = conftest.small_study()
     many = {"train": 100, "validation": 5, "test": 5}
-    content["data"]["world"] |= dict.fromkeys(("qa", "paraphrase", "pos"), many)
+    content["data"]["world"] |= dict.fromkeys(("qa", "classes", "tags", "new_classes"), many)
     content["intermediate"] = [
         {**member, **rest, "variant": variant} for member in members for variant in VARIANTS
     ]
