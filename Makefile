@@ -62,7 +62,7 @@ lint: install ## Check style and types
 	ruff format --check .
 	mypy
 
-bench: install ## Compare speed and memory with transformers' Trainer (15 minutes; BENCH=--small: 1)
+bench: install ## Compare speed and memory with transformers' Trainer (15 minutes; BENCH=--small: 2)
 	python bench/speed.py $(BENCH)
 
 ui: install ## Open the MLflow UI on the study in use

@@ -235,7 +235,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--shapes", nargs="+", choices=list(FULL.shapes))
     parser.add_argument("--turns", type=int)
-    parser.add_argument("--small", action="store_true", help="a tiny encoder, in a minute")
+    parser.add_argument("--small", action="store_true", help="a tiny encoder, in two minutes")
     parser.add_argument("--out", type=Path, help="a file of JSON lines, which is begun anew")
     parser.add_argument("--readme", action="store_true", help="only write README.md's table")
     asked = parser.parse_args()
