@@ -171,6 +171,7 @@ def _steps(run: Run, lanes: Lanes) -> History:
     states = state.States(engine, run.state, setup.machine, setup.workers)
     losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
     began, every = time.monotonic(), 0
+    looked, pause = began, max(1.0, setup.machine.save_seconds / 4)
     engine.train()
     with states, setup.observe.progress(run.spec.title, steps) as advance:
         history = History(**states.client["history"]) if states.client else History()
@@ -183,6 +184,9 @@ def _steps(run: Run, lanes: Lanes) -> History:
                 slow = not every and setup.workers.agree(time.monotonic() - began > SLOW)
                 every = every or (1 if slow else SAVE_CHECK)
                 log, score, look = _due(run, history.step, every)
+                if setup.workers.size == 1:  # of several, all would have to know of the time
+                    look = look or time.monotonic() - looked > pause
+                looked = time.monotonic() if look else looked
                 if log or score or look:  # before anything is told or written
                     _note(run, history, losses)
                 if log:
