@@ -1,6 +1,7 @@
 """The training loop: the same numbers as plain torch, whatever the machine's layout."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -335,3 +336,27 @@ def test_a_mix_has_the_steps_that_its_proportions_say(tmp_path: Path) -> None:
         Training(**jobs.TRAINING), [20, 12, 15], [None, None, 0.25], run.spec.mixing
     )
     assert len(run.schedule) == 15
+
+
+@pytest.mark.parametrize(
+    ("seconds", "looks"), [(0.01, []), (0.4, [3, 6]), (2.0, [1, 2, 3, 4, 5, 6])]
+)
+def test_the_clock_is_looked_at_by_time_where_updates_take_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, looks: list[int]
+) -> None:
+    """Twenty updates of seconds each would be more than a kill may lose."""
+    now, seen, update = [0.0], [], loop._update
+
+    def slow(run: Any, lanes: Any, step: int, batch: Any) -> torch.Tensor:
+        now[0] += seconds
+        return update(run, lanes, step, batch)
+
+    def due(states: Any) -> bool:
+        seen.append(round(now[0] / seconds))
+        return False
+
+    monkeypatch.setattr(loop, "_update", slow)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(loop.state.States, "due", due)
+    trained(tmp_path, on(save_seconds=4), steps=7, epochs=None)
+    assert seen == looks
