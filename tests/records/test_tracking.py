@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
-from xstilts.records import provenance, tracking
+from xstilts.records import provenance, tracking, tracking_store
 
 PARAMS = {"task": "mnli", "size": 1000, "seed": 1, "training": {"batch": 8}, "note": "x" * 7000}
 
@@ -215,3 +216,25 @@ def test_sync_failure_is_told(project: Path) -> None:
     (project / "mlruns/mlflow.db").write_bytes(b"this is no database" * 100)
     with pytest.raises(UserError, match="Mend"):
         tracking.sync("demo")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_tag_that_another_process_sets_first_is_no_failure(there: bool) -> None:
+    """Two stages of one kind end at once in a new store, and both tell it how to show them."""
+    tags: dict[str, str] = {}
+
+    def set_tag(number: str, name: str, value: str) -> None:
+        tags.update({name: value} if there else {})
+        raise OSError("UNIQUE constraint failed")
+
+    experiment = SimpleNamespace(experiment_id="1", lifecycle_stage="active", tags=tags)
+    client: Any = SimpleNamespace(
+        get_experiment_by_name=lambda name: experiment,
+        get_experiment=lambda number: experiment,
+        set_experiment_tag=set_tag,
+    )
+    if there:
+        tracking_store.show(client, "study", {"view": "x"})
+    else:
+        with pytest.raises(OSError, match="UNIQUE"):
+            tracking_store.show(client, "study", {"view": "x"})

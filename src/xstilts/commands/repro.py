@@ -50,7 +50,7 @@ class Jobs:
     bar: Progress
     environment: dict[str, str] = field(default_factory=dict)  # of each stage
     running: dict[str, ForkServerProcess] = field(default_factory=dict)
-    failed: list[str] = field(default_factory=list)
+    failed: dict[str, int] = field(default_factory=dict)  # stage -> its exit code
     stopped: int = 0  # the signal that ended them
 
     def run(self, name: str, command: str) -> bool:
@@ -68,7 +68,7 @@ class Jobs:
         del self.running[name]
         self.bar.remove_task(row)
         if process.exitcode:
-            self.failed.append(name)
+            self.failed[name] = process.exitcode
             return False
         self.console.print(f"{name}: {time.monotonic() - began:.0f} s", highlight=False)
         return True
@@ -158,11 +158,12 @@ def _ended_together(jobs: Jobs) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _failure(console: Console, failed: list[str]) -> UserError:
+def _failure(console: Console, failed: dict[str, int]) -> UserError:
     """Show the end of what failed, and say where the whole is."""
-    for name in failed:
+    for name, code in failed.items():
         lines = log_file(name).read_text(errors="replace").splitlines()[-SHOWN:]
-        console.print(f"[bold]{name}[/]", *lines, sep=os.linesep, highlight=False)
+        how = signal.strsignal(-code) if code < 0 else f"exit code {code}"
+        console.print(f"[bold]{name}[/] ({how})", *lines, sep=os.linesep, highlight=False)
     return UserError(
         f"{', '.join(failed)} failed; what was done before is recorded. Mend: see the lines above "
         f"and {LOGS}/, then run the same command again"

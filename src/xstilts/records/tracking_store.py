@@ -92,7 +92,11 @@ def show(client: MlflowClient, study: str, tags: Mapping[str, str]) -> None:
     found = client.get_experiment(experiment(client, study))
     for name, value in tags.items():
         if found.tags.get(name) != value:
-            client.set_experiment_tag(found.experiment_id, name, value)
+            try:
+                client.set_experiment_tag(found.experiment_id, name, value)
+            except Exception:  # another process may have been faster
+                if client.get_experiment(found.experiment_id).tags.get(name) != value:
+                    raise
 
 
 def close_dead(client: MlflowClient, experiment_id: str, name: str) -> None:
