@@ -54,3 +54,51 @@ def test_a_signal_ends_it(tmp_path: Path) -> None:
     assert started.stdout is not None
     os.kill(int(started.stdout.readline()), signal.SIGTERM)
     assert started.wait(60) == -signal.SIGTERM % 256
+
+
+SIDE_BY_SIDE = """
+import os, time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.popen_forkserver import Popen
+from pathlib import Path
+from xstilts.cli import main
+from xstilts.commands.forked import Forks
+
+poll, inside, together = Popen.poll, [], []
+
+def watched(self, flag=os.WNOHANG):
+    together.extend(one for one in inside if one is self)
+    inside.append(self)
+    time.sleep(0.005)
+    found = poll(self, flag)
+    inside.remove(self)
+    return found
+
+def one(number):
+    process = forks.start("true", Path(f"log{number}"), {**FULL})
+    while (code := forks.ended(process, 0.05)) is None:
+        pass
+    return code
+
+if __name__ == "__main__":
+    Popen.poll = watched
+    forks = Forks(main, "json")
+    with ThreadPoolExecutor(4) as pool:
+        print(set(pool.map(one, range(20))), len(together))
+"""
+
+
+def test_stages_side_by_side_keep_their_exit_codes(tmp_path: Path) -> None:
+    """Each start asks for the codes of all: where two threads read one, it was lost."""
+    program = tmp_path / "program.py"
+    text = SIDE_BY_SIDE.replace("**FULL", f"**{dict(os.environ)!r}")
+    program.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.strip() == "{0} 0"

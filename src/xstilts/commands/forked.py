@@ -11,8 +11,10 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from threading import Lock
 
 Main = Callable[[], None]
 
@@ -27,6 +29,9 @@ class Forks:
 
     def __init__(self, main: Main, warm: str) -> None:
         self._main, self._context = main, multiprocessing.get_context("forkserver")
+        # Each start asks for all exit codes. Of two threads that ask for one at once, the second
+        # finds nothing left to read, and the code becomes 255 (seen with CPython 3.11).
+        self._asking = Lock()
         self._context.set_forkserver_preload([warm])
 
     def start(self, command: str, log: Path, environment: dict[str, str]) -> ForkServerProcess:
@@ -34,8 +39,15 @@ class Forks:
         log.write_bytes(b"")
         arguments = self._main, command, log, environment
         process = self._context.Process(target=_run, args=arguments)
-        process.start()
+        with self._asking:
+            process.start()
         return process
+
+    def ended(self, process: ForkServerProcess, seconds: float) -> int | None:
+        """The exit code of a stage, for which so long is waited; None: it runs on."""
+        wait([process.sentinel], seconds)
+        with self._asking:
+            return process.exitcode
 
 
 def _run(main: Main, command: str, log: Path, environment: dict[str, str]) -> None:

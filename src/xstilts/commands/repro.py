@@ -62,13 +62,12 @@ class Jobs:
         process = self.forks.start(command, log, self.environment)
         self.running[name] = process
         row = self.bar.add_task(name, total=None)
-        while process.exitcode is None:
+        while (code := self.forks.ended(process, 0.05)) is None:
             self._look(row, log)
-            process.join(0.05)
         del self.running[name]
         self.bar.remove_task(row)
-        if process.exitcode:
-            self.failed[name] = process.exitcode
+        if code:
+            self.failed[name] = code
             return False
         self.console.print(f"{name}: {time.monotonic() - began:.0f} s", highlight=False)
         return True
