@@ -4,7 +4,7 @@ A batch reads some hundred of an embedding's 250,000 rows. A whole gradient woul
 to measure, to clip and to read in the update, for each micro-batch anew. Here it is caught as it
 comes back to the rows (`_Caught`), and AdamW goes over the rows that have ever had one; of all
 others it knows that their moments are 0, so that nothing but weight decay is left of it. Each bit
-is as if the whole had been computed (tests/training/test_rows.py). training/lanes.py brings the
+is as if the whole had been computed (tests/training/test_lanes.py). training/lanes.py brings the
 gradients of an update together, training/clip.py measures them.
 """
 
