@@ -68,5 +68,5 @@ bench: install ## Compare speed and memory with transformers' Trainer (15 minute
 ui: install ## Open the MLflow UI on the study in use
 	xstilts ui
 
-clean: ## Delete what runs made (.venv and the DVC cache stay)
-	rm -rf data models results report .state mlruns/mlflow.db mlruns/artifacts
+clean: ## Delete what runs made (.venv, the DVC cache and what is in git stay)
+	rm -rf data models results/transfer report/*/ .state mlruns/mlflow.db mlruns/artifacts

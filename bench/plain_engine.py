@@ -69,10 +69,6 @@ class PlainEngine:
         """Without."""
         self.module.eval()
 
-    def zero_optimization(self) -> bool:
-        """Nothing is partitioned."""
-        return False
-
     def zero_optimization_stage(self) -> int:
         """No ZeRO."""
         return 0

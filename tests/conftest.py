@@ -6,7 +6,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +80,13 @@ def write_study(study: dict[str, Any], folder: Path = Path()) -> None:
 def pytest_configure() -> None:
     """Tests compare with the CPU's numbers; `CUDA_VISIBLE_DEVICES=0 pytest ...` asks for a GPU."""
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+
+@pytest.fixture(autouse=True)
+def _no_worker() -> Iterator[None]:
+    """A program that a test starts is no worker of a training that was in this process before."""
+    yield
+    os.environ.pop("LOCAL_RANK", None)
 
 
 @pytest.fixture(scope="session")

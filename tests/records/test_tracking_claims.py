@@ -58,7 +58,7 @@ def test_the_run_of_the_report_has_the_verdicts(project: Path, study: Params) ->
 
 
 def test_a_store_made_anew_has_them_again(project: Path, study: Params, empty_store: Path) -> None:
-    """They come from claims.json, as all else comes from the records."""
+    """They come from fake.claims.json, as all else comes from the records."""
     pipeline.run_stage("report", "fake")
     shutil.copyfile(empty_store, project / "mlruns/mlflow.db")
     for path in Path("results/transfer").rglob("record.json"):
@@ -74,5 +74,5 @@ def test_a_broken_store_stops_no_report(
     """The report is there, and the person is told how to have the tags later."""
     (project / "mlruns/mlflow.db").write_bytes(b"this is no database" * 100)
     pipeline.run_stage("report", "fake")
-    assert Path("report/fake/claims.json").is_file()
+    assert Path("report/fake.claims.json").is_file()
     assert "xstilts track sync" in capsys.readouterr().err

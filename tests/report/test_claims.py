@@ -50,7 +50,7 @@ def test_the_report_holds_answers_and_their_table(study: Params) -> None:
     Path("claims.yaml").write_text(CLAIMS)
     made = report.run(study, "fake", QUIET)
     assert "claims.yaml" in made["inputs"]
-    assert {"claims.json", "tables/claims.csv", "tables/claims.tex"} <= set(made["artifacts"])
+    assert {"tables/claims.csv", "tables/claims.tex"} <= set(made["artifacts"])
     recorded = read_json(paths.answers("fake"))["claims"]
     assert {name: one["verdict"] for name, one in recorded.items()} == {
         "facts_help": "reproduced",

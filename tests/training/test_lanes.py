@@ -37,7 +37,7 @@ def lanes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let gradients of embeddings be those of all rows, as torch has them."""
-    monkeypatch.setattr(rows, "of", lambda engine, processes: None)
+    monkeypatch.setattr(rows, "of", lambda engine: None)
 
 
 @pytest.mark.parametrize("name", encoders.NAMES)
@@ -86,8 +86,8 @@ def test_rows_are_caught_where_they_are_all_of_an_embedding(tmp_path: Path) -> N
     found: list[Any] = []
     original = rows.of
 
-    def seen(engine: Any, processes: int) -> Any:
-        found.append(original(engine, processes))
+    def seen(engine: Any) -> Any:
+        found.append(original(engine))
         return found[-1]
 
     with pytest.MonkeyPatch.context() as patch:

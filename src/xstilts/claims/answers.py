@@ -144,7 +144,7 @@ def _missing(names: Sequence[str]) -> str:
 
 
 def to_json(one: Answer) -> Json:
-    """An answer as `report/<study>/claims.json` and `xstilts claims --json` have it."""
+    """An answer as `report/<study>.claims.json` and `xstilts claims --json` have it."""
     claim, found = one.claim, one.found or Estimate(0.0, None, None)
     kept = ("id", "text", "status", "source", "where", "url", "note", "published", "expect")
     return {
@@ -165,7 +165,7 @@ def to_json(one: Answer) -> Json:
 
 
 def content(answers: Iterable[Answer]) -> Json:
-    """What claims.json holds: id -> answer."""
+    """What report/<study>.claims.json holds: id -> answer."""
     return {"claims": {one.claim.id: to_json(one) for one in answers}}
 
 

@@ -101,7 +101,7 @@ def transferred(study: str, run: str) -> Path:
 
 
 def aggregated(study: str) -> Path:
-    """All score rows of a study and their summary."""
+    """All score rows of a study and their summary; in git."""
     return Path("results/aggregate") / study
 
 
@@ -111,13 +111,13 @@ def report(study: str) -> Path:
 
 
 def metrics_file(study: str) -> Path:
-    """What a study concludes, in git: `xstilts verify` compares it."""
+    """What a study concludes; in git, where a diff can be read; `xstilts verify` compares it."""
     return Path("results/aggregate") / f"{study}.metrics.json"
 
 
 def answers(study: str) -> Path:
-    """The verdict on each claim, and from which rows it was given."""
-    return report(study) / "claims.json"
+    """The verdict on each claim, and from which rows it was given; in git."""
+    return Path("report") / f"{study}.claims.json"
 
 
 def report_metrics(study: str) -> Path:
@@ -159,6 +159,6 @@ def outputs(loaded: Params, word: str, key: str) -> list[Path]:
         "prepare": [statistics(study, key)],
         "check": [checked(study), statistics(study, "overlap")],
         "aggregate": [metrics_file(study)],
-        "report": [report_metrics(study)],
+        "report": [answers(study), report_metrics(study)],
     }
     return [output(loaded, word, key), *beside.get(word, [])]

@@ -44,7 +44,7 @@ def ordered(answers: list[Answer]) -> list[Answer]:
 
 
 def _record(one: Answer) -> Row:
-    """An answer in a row of its own: the numbers are in claims.json."""
+    """An answer in a row of its own: the numbers are in <study>.claims.json."""
     return {name: value for name, value in to_json(one).items() if name != "numbers"}
 
 

@@ -3,7 +3,7 @@
 Run by `xstilts report` or `dvc repro`. Reads `results/aggregate/<study>/`, the curves and the
 weights of layers in the record of each run, what `statistics/<study>/` says of rows and leaks,
 `claims.yaml`, and for studies that follow a published protocol `references.yaml`. Writes
-`report/<study>/` and the metrics file beside it, whose bytes depend on these and params alone.
+`report/<study>/`, and claims and metrics beside it; their bytes depend on these and params alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xstilts.report import data as reading
 
 
 def run(params: Params, key: str, observe: Observe) -> Record:
-    """Write index.html, figures/, tables/, plots/, claims.json and record.json.
+    """Write index.html, figures/, tables/, plots/ and record.json; claims and metrics beside them.
 
     Raises:
         UserError: a file of the aggregate is missing or broken; an entry of claims.yaml is wrong.
@@ -39,11 +39,11 @@ def run(params: Params, key: str, observe: Observe) -> Record:
         main_table.save(results, out / "tables")
         page.save(results, out / "plots")
         plots.save(results, out / "plots")
-        write_json(out / paths.answers(params.study).name, answers.content(results.answers))
         write_bytes(out / "index.html", page.render(results, drawn, built).encode())
         written = sorted(str(p.relative_to(out)) for p in out.rglob("*") if p.is_file())
         inputs = [*results.files, *plots.record_files(results)]
         made = record.make(params, "report", key, params.report, inputs, {}, None, tuple(written))
         write_json(out / "record.json", made)
+    write_json(paths.answers(params.study), answers.content(results.answers))
     write_json(paths.report_metrics(params.study), plots.metrics(results))
     return made

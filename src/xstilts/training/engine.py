@@ -8,7 +8,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from xstilts.core.progress import Observe
 from xstilts.kinds.store import NOT_KEPT, Store
 from xstilts.training import clip, rows
 from xstilts.training.launch import MEETING, rank, share_of
+from xstilts.training.memory import Layout
 
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
 # whose last bits differ from make to make of CPU.
@@ -71,7 +72,6 @@ class Workers:
         determinism.apply(machine, where.type)
         if where.type == "cuda":
             torch.cuda.set_device(where)
-        os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
         if not torch.distributed.is_initialized():
             backend = "nccl" if where.type == "cuda" else "gloo"
             size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -177,6 +177,7 @@ def initialize(
     number of examples that must stay together.
     """
     os.environ.setdefault("DS_ACCELERATOR", workers.device.type)
+    os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
     logging.getLogger("DeepSpeed").setLevel(logging.ERROR)
     import deepspeed
 
@@ -189,10 +190,11 @@ def initialize(
         model_parameters=_groups(model, training.weight_decay),
         config=_config(model, training, machine, workers, unit),
     )
-    engine = started[0]
-    if workers.size == 1 and not engine.zero_optimization():
+    engine, layout = started[0], Layout.of(machine, training, workers.device.type)
+    engine.layout = replace(layout, processes=workers.size)
+    if engine.layout.alone:
         engine.enable_backward_allreduce = False  # nobody to copy gradients together for
-    engine.rows = rows.of(engine, workers.size)
+    engine.rows = rows.of(engine)
     clip.by_rows(engine)
     return engine
 

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from xstilts.core import kernels
-from xstilts.training.engine import Workers
 
 # model, place of a micro-batch -> its loss
 Learn = Callable[[Any, int], Tensor]
@@ -26,9 +25,9 @@ Learn = Callable[[Any, int], Tensor]
 class Lanes:
     """What the loop asks for the micro-batches of an update."""
 
-    def __init__(self, engine: Any, workers: Workers, threads: int) -> None:
+    def __init__(self, engine: Any, threads: int) -> None:
         pieces = engine.gradient_accumulation_steps()
-        abreast = min(threads, pieces) if _may(engine, workers) else 1
+        abreast = min(threads, pieces) if _may(engine) else 1
         self.engine = engine
         self.models = [_beside(engine.module) for _ in range(abreast - 1)]
 
@@ -85,11 +84,10 @@ class Lanes:
                 other.grad = None
 
 
-def _may(engine: Any, workers: Workers) -> bool:
+def _may(engine: Any) -> bool:
     """Whether gradients lie in the weights' `grad`, and all random numbers are the kernels'."""
     twice = getattr(engine.module.encoder, "is_gradient_checkpointing", False)
-    alone = workers.size == 1 and engine.zero_optimization_stage() == 0
-    return alone and kernels.installed() and not twice
+    return engine.layout.plain and kernels.installed() and not twice
 
 
 def _beside(model: nn.Module) -> nn.Module:

@@ -149,7 +149,7 @@ def train(run: Run) -> tuple[Path, History]:
     model.to(setup.workers.device)
     engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
-        history = _steps(run, Lanes(engine, setup.workers, setup.machine.threads if abreast else 1))
+        history = _steps(run, Lanes(engine, setup.machine.threads if abreast else 1))
         if not run.selects:
             _write_weights(run, engine, trained)
     finally:

@@ -142,8 +142,7 @@ class Micro:
         examples = min(share, machine.examples(training.max_length, device))
         tokens = [(examples * longest * count, spoken) for longest, count, spoken in heads]
         predicted = training.mask * max((own for own, spoken in tokens if spoken), default=0)
-        stage = machine.stage_of(training.precision)
-        plain = device == "cpu" and machine.processes == 1 and stage == 0
+        plain = Layout.of(machine, training, device).plain
         return Micro(
             tokens=max(own for own, _ in tokens),
             longest=max(longest for longest, _, _ in heads),
@@ -175,6 +174,16 @@ class Layout:
         )
 
     @property
+    def alone(self) -> bool:
+        """One process that shares nothing: gradients lie whole in the weights' `grad`."""
+        return self.processes == 1 and self.stage == 0
+
+    @property
+    def plain(self) -> bool:
+        """Alone and on a CPU, where training/lanes.py and training/rows.py may be."""
+        return self.alone and not self.gpu
+
+    @property
     def size(self) -> int:
         """Bytes of a number in the forward pass."""
         return FLOAT // 2 if self.half else FLOAT
@@ -191,7 +200,7 @@ def needed(
     trained, largest = shape.trained(training), FLOAT * shape.largest(training)
     gradients, resident = layout.size * trained, _resident(shape, trained, layout)
     abreast = 1 if recompute else micro.abreast
-    if not layout.gpu and layout.processes == 1 and layout.stage == 0 and not micro.predicted:
+    if layout.plain and not micro.predicted:
         gradients -= layout.size * shape.looked_up(training)  # training/rows.py
     backward = abreast * activations(shape, training, micro, layout, recompute)
     backward += gradients * (abreast if abreast > 1 else micro.several)

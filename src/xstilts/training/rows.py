@@ -154,7 +154,7 @@ def embedding_of(model: Any) -> Any:
     return model.encoder.get_input_embeddings()
 
 
-def of(engine: Any, processes: int) -> Rows | None:
+def of(engine: Any) -> Rows | None:
     """The rows of an engine's model; None where its word embedding is not all that they are.
 
     So where it is not trained, where a language head has the same weights, with several processes,
@@ -165,8 +165,8 @@ def of(engine: Any, processes: int) -> Rows | None:
     owners = sum(
         one is weight for module in engine.module.modules() for one in module._parameters.values()
     )
-    alone = processes == 1 and engine.zero_optimization_stage() == 0 and weight.device.type == "cpu"
-    if not alone or owners > 1 or not weight.requires_grad or not kernels.installed():
+    may = engine.layout.plain and kernels.installed()
+    if not may or owners > 1 or not weight.requires_grad:
         return None
     return Rows(embedding, engine.optimizer)
 

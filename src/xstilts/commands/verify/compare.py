@@ -12,6 +12,7 @@ from xstilts.core import flow
 
 Verdict = Literal["exact", "same conclusions", "different"]
 Name = tuple[str, str]  # target, group
+Answers = Mapping[str, tuple[str, str]]  # claim id -> hash of its entry, verdict
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,16 @@ class Conclusions:
         answers: effects compared: higher, lower or not told from no intermediate training.
         turned: names whose effect is another one.
         unlike: names that only one side has.
+        claims: claims compared.
+        claims_turned: (id, verdict here, verdict there) of claims that are answered otherwise.
     """
 
     moved: list[tuple[Name, float, float, float]]
     answers: int
     turned: list[Name]
     unlike: list[Name]
+    claims: int
+    claims_turned: list[tuple[str, str, str]]
 
     @property
     def beyond(self) -> list[Name]:
@@ -88,7 +93,7 @@ class Conclusions:
     @property
     def same(self) -> bool:
         """Whether a reader would conclude the same."""
-        return not (self.beyond or self.turned or self.unlike)
+        return not (self.beyond or self.turned or self.unlike or self.claims_turned)
 
 
 def compare_stages(here: Mapping[str, Stage], there: Mapping[str, Stage]) -> Stages:
@@ -147,11 +152,16 @@ def compare_scores(here: Scores, there: Scores) -> Differences:
 
 
 def compare_conclusions(
-    here: Mapping[Name, Conclusion], there: Mapping[Name, Conclusion]
+    here: Mapping[Name, Conclusion],
+    there: Mapping[Name, Conclusion],
+    mine: Answers,
+    theirs: Answers,
 ) -> Conclusions:
-    """Compare mean by mean and effect by effect.
+    """Compare mean by mean, effect by effect, and claim by claim.
 
-    The seam for claims: what they answer is an effect by another name.
+    Args:
+        mine, theirs: answers to claims here and there. One is compared where both sides answered
+            it as it is worded now; the rows that it rests on are other ones, on another machine.
     """
     both = [name for name in here if name in there]
     moved = [
@@ -159,11 +169,18 @@ def compare_conclusions(
         for name in both
     ]
     answered = [name for name in both if here[name].effect is not None]
+    asked = [name for name in mine if name in theirs and mine[name][0] == theirs[name][0]]
     return Conclusions(
         moved=sorted(moved, key=lambda one: (-abs(one[1] - one[2]), one[0])),
         answers=len(answered),
         turned=[name for name in both if here[name].effect != there[name].effect],
         unlike=sorted({*here} ^ {*there}),
+        claims=len(asked),
+        claims_turned=[
+            (name, mine[name][1], theirs[name][1])
+            for name in asked
+            if mine[name][1] != theirs[name][1]
+        ],
     )
 
 

@@ -1,7 +1,6 @@
 """A finished study as `xstilts verify` reads it: in this workspace, another folder, or a commit.
 
-Of a commit, dvc.lock, metrics and provenance are in git; its score rows are a DVC output, which
-comes from DVC's cache or remote where it is at hand.
+All of it is in git: dvc.lock, score rows, conclusions, verdicts on claims, provenance.
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +25,6 @@ from xstilts.core.errors import UserError
 
 LOCK = "dvc.lock"
 CODE, DESIGN = "code/", "design/"  # deps below these are code and params, the others data
-PULL_SECONDS = 120  # for one file of a remote
 Scores = dict[tuple[str, ...], tuple[float, int]]  # (run, target, language, metric) -> value, n
 
 
@@ -67,13 +63,10 @@ class Place:
     Attributes:
         label: what a person calls it.
         files: a disk, or what git holds at a commit.
-        outputs: the same disk, or git and DVC at that commit; it opens `dvc.yaml`, which takes
-            seconds in a large study.
     """
 
     label: str
     files: AbstractFileSystem
-    outputs: AbstractFileSystem
 
     def read(self, name: str) -> bytes | None:
         """A file's bytes; None where there is none."""
@@ -83,24 +76,10 @@ class Place:
         """Names of the files below a folder that end so."""
         return [name for name in self.files.find(folder) if name.endswith(ending)]
 
-    def output(self, name: str) -> bytes | None:
-        """A file inside a DVC output; None where it is not at hand, or its remote is silent."""
-        found: list[bytes] = []
-
-        def read() -> None:
-            with suppress(Exception):  # the errors of every kind of remote
-                found.append(self.outputs.cat_file(name))
-
-        thread = threading.Thread(target=read, daemon=True)  # so that it can be given up on
-        thread.start()
-        thread.join(PULL_SECONDS)
-        return found[0] if found else None
-
 
 def folder(root: Path, label: str) -> Place:
     """A project folder: this workspace, or another one."""
-    files = DirFileSystem(str(root.resolve()), LocalFileSystem())
-    return Place(label, files, files)
+    return Place(label, DirFileSystem(str(root.resolve()), LocalFileSystem()))
 
 
 def find(reference: str) -> Place:
@@ -115,17 +94,17 @@ def find(reference: str) -> Place:
     root = Path(reference).expanduser()
     if (root / LOCK).is_file():
         return folder(root, str(root))
-    outputs = DVCFileSystem(rev=f"{reference}^{{commit}}", subrepos=True)
     try:
-        commit = outputs.repo.get_rev()
+        repo = DVCFileSystem(rev=f"{reference}^{{commit}}", subrepos=True).repo
+        commit = repo.get_rev()
     except DvcException as error:
         raise UserError(
             f"{reference} is neither a git revision of this repository nor a folder with a "
             f"{LOCK}. Mend: name a commit, a branch or tag (git fetch first), or such a folder"
         ) from error
     label = reference if commit.startswith(reference) else f"{reference} ({commit[:8]})"
-    below = Path.cwd().relative_to(outputs.repo.scm.root_dir)  # a project inside a repository
-    return Place(label, *(DirFileSystem(below, one) for one in (outputs.repo.fs.fs, outputs)))
+    below = Path.cwd().relative_to(repo.scm.root_dir)  # a project inside a repository
+    return Place(label, DirFileSystem(below, repo.fs.fs))
 
 
 def stages(place: Place, study: str) -> dict[str, Stage]:
@@ -211,8 +190,8 @@ def flat(value: Any, prefix: str = "") -> dict[str, str]:
 
 
 def scores(place: Place, study: str) -> Scores | None:
-    """Every score of a study; None where the rows are not at hand."""
-    content = place.output(str(paths.aggregated(study) / "scores.parquet"))
+    """Every score of a study; None where the rows are not there."""
+    content = place.read(str(paths.aggregated(study) / "scores.parquet"))
     if content is None:
         return None
     try:
@@ -237,6 +216,19 @@ def conclusions(place: Place, study: str) -> dict[tuple[str, str], Conclusion] |
         } or None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def answers(place: Place, study: str) -> dict[str, tuple[str, str]]:
+    """Claim id -> hash of its entry and verdict, of all that were answered; none without them."""
+    content = place.read(str(paths.answers(study)))
+    try:
+        return {
+            name: (one["claim_sha256"], one["verdict"])
+            for name, one in json.loads(content or b"{}").get("claims", {}).items()
+            if one["verdict"] != "not run"
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def environment(place: Place, study: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 exact             every output in dvc.lock has the same bytes                     exit code 0
 same conclusions  every zero-shot mean lies within the joint interval of the two,
-                  and every effect (higher, lower, not told) is the same one      exit code 0
+                  every effect (higher, lower, not told) is the same one, and
+                  every claim that both have answered has the same verdict        exit code 0
 different         not so, or the studies have not the same runs                   exit code 1
 
 The first line says it all. A mistake of the person (no such revision, a study that is not finished)
@@ -79,7 +80,8 @@ def show_verdict(reference: str) -> None:
 def _conclusions(here: finished.Place, place: finished.Place, study: str) -> Conclusions | None:
     """How what was concluded compares; None where one side tells nothing."""
     mine, theirs = (finished.conclusions(one, study) for one in (here, place))
-    return compare_conclusions(mine, theirs) if mine and theirs else None
+    answers = (finished.answers(one, study) for one in (here, place))
+    return compare_conclusions(mine, theirs, *answers) if mine and theirs else None
 
 
 def _said(verdict: Verdict, found: Stages, concluded: Conclusions | None, label: str) -> str:
@@ -94,10 +96,12 @@ def _said(verdict: Verdict, found: Stages, concluded: Conclusions | None, label:
     largest = f"largest move {abs(here - there):.2f} points ({'/'.join(name)})"
     if verdict == "same conclusions":
         means = f"all {len(concluded.moved)} means within the intervals"
-        return f" as {label}: {means}, {largest}; {concluded.answers} effects alike"
+        alike = f"{concluded.answers} effects and {_count(concluded.claims, 'claim')} alike"
+        return f" as {label}: {means}, {largest}; {alike}"
     reasons = (
         ("mean", "outside of the interval", concluded.beyond),
         ("effect", "answered otherwise", concluded.turned),
+        ("claim", "answered otherwise", concluded.claims_turned),
         ("setting", "in one of them only", concluded.unlike),
     )
     told = [f"{_count(len(names), word)} {how}" for word, how, names in reasons if names]
@@ -189,6 +193,11 @@ def _show_conclusions(
         f"zero-shot means: {len(concluded.moved)} compared, {beyond} outside of the joint interval"
         f"; effects: {concluded.answers} compared, {len(concluded.turned)} answered otherwise"
     )
+    if concluded.claims:
+        turned = len(concluded.claims_turned)
+        console.print(f"claims: {concluded.claims} compared, {turned} answered otherwise")
+    for claim, said, read in concluded.claims_turned:
+        console.print(f"  claim: {claim}: {said} here, {read} there", markup=False)
     for what, names in (("effect", concluded.turned), ("on one side only", concluded.unlike)):
         if names:
             listed = _few(["/".join(name) for name in names])
@@ -207,7 +216,7 @@ def _show_scores(console: Console, here: finished.Place, place: finished.Place, 
     """The largest differences of single scores, where the rows of both are at hand."""
     mine, theirs = (finished.scores(one, study) for one in (here, place))
     if not mine or not theirs:
-        console.print(f"score rows of {place.label} are not at hand (not in DVC's cache or remote)")
+        console.print(f"score rows of {place.label} are not there", markup=False)
         return
     scores = compare_scores(mine, theirs)
     console.print(f"score rows: {scores.compared} compared, {len(scores.changed)} differ")
