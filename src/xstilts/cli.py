@@ -183,11 +183,15 @@ def verify(
     reference: Annotated[
         str, typer.Argument(help="A git revision, or a folder with a finished study.")
     ] = "HEAD",
+    study: Annotated[
+        str | None,
+        typer.Option(help="Another study of the reference: whether it concludes the same."),
+    ] = None,
 ) -> None:
-    """Compare the finished study with a committed or remote one; the exit code tells."""
-    from xstilts.commands.verify.show import show_verdict
+    """Compare the finished study with a committed one, or another study; the exit code tells."""
+    from xstilts.commands.verify import show
 
-    show_verdict(reference)
+    show.show_second_look(reference, study) if study else show.show_verdict(reference)
 
 
 @app.command()
@@ -200,15 +204,20 @@ def doctor() -> None:
 
 @app.command()
 def scores(
+    study: Annotated[
+        str | None, typer.Option(help="A compiled study; else the one in use.")
+    ] = None,
     latex: Annotated[
         bool, typer.Option("--latex", help="Print it for a paper (booktabs).")
     ] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print it as CSV, unrounded.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it for a README.")] = False,
 ) -> None:
-    """Print the result table of the study in use."""
+    """Print the result table of a study."""
     from xstilts.commands.scores import show_scores
 
-    show_scores(latex, as_csv)
+    asked = {"latex": latex, "csv": as_csv, "markdown": markdown}
+    show_scores(study, [form for form, wanted in asked.items() if wanted])
 
 
 @app.command()
@@ -217,11 +226,12 @@ def claims(
         str | None, typer.Option(help="A compiled study; else the one in use.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print it for a README.")] = False,
 ) -> None:
     """Answer the claims of claims.yaml from the study's rows: reproduced, or not, or undecided."""
     from xstilts.commands.claims import show_claims
 
-    show_claims(study, as_json)
+    show_claims(study, as_json, markdown)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def test_other_bytes_may_say_the_same(study: Path, shown: Any) -> None:
     assert code == 0
     assert text.startswith("tiny: same conclusions as HEAD (")
     said = "all 2 means within the intervals, largest move 0.02 points (xnli/a); "
-    said += "1 effects and 1 claim alike"
+    said += "1 effect and 1 claim alike"
     assert said in text.splitlines()[0]
     assert "first difference: intermediate@tiny/a: equal params and data, another output" in text
     assert "code    equal: so the machine" in text
@@ -201,6 +202,59 @@ def test_a_claim_in_other_words_is_not_compared(study: Path, shown: Any) -> None
     code, text = shown()
     assert code == 0
     assert "claims:" not in text
+
+
+@pytest.fixture
+def looked(study: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """looked(shift): exit code and text; the study `again` has another mean, and one setting."""
+
+    def run(shift: float = 0.0, verdict: str = "reproduced") -> tuple[int, str]:
+        told = json.loads(Path("results/aggregate/tiny.metrics.json").read_text())
+        told["xnli"]["a"]["mean"] += shift
+        del told["xnli"]["none"]
+        Path("results/aggregate/again.metrics.json").write_text(json.dumps(told))
+        claims = {"helps": {"claim_sha256": "c", "verdict": verdict}}
+        Path("report/again.claims.json").write_text(json.dumps({"claims": claims}))
+        commit("again")
+        code = 0
+        try:
+            show.show_second_look("HEAD", "again")
+        except SystemExit as ended:
+            code = int(str(ended.code))
+        return code, capsys.readouterr().out
+
+    return run
+
+
+def test_a_second_look_compares_what_both_studies_say(looked: Any) -> None:
+    """Other seeds, fewer settings: what only one has turns nothing, and is told."""
+    code, text = looked(0.5)
+    assert code == 0
+    assert text.startswith("tiny: same conclusions as again of HEAD (")
+    assert "all 1 means within the intervals, largest move 0.50 points (xnli/a)" in text
+    assert "1 effect and 1 claim alike" in text
+    assert "  on one side only: xnli/none" in text
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict", "says"),
+    [
+        (9.0, "reproduced", "1 mean outside of the interval"),
+        (0.0, "undecided", "1 claim answered otherwise"),
+    ],
+)
+def test_a_second_look_may_differ(shift: float, verdict: str, says: str, looked: Any) -> None:
+    """By a mean, or by a claim alone."""
+    code, text = looked(shift, verdict)
+    assert code == 1
+    assert text.startswith("tiny: different from again of HEAD (")
+    assert says in text.splitlines()[0]
+
+
+def test_a_study_that_concludes_nothing_is_named(study: Path) -> None:
+    """Not run, or not committed."""
+    with pytest.raises(UserError, match=r"no conclusions of other .*Mend"):
+        show.show_second_look("HEAD", "other")
 
 
 @pytest.mark.slow

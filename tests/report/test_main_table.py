@@ -15,10 +15,9 @@ import pytest
 
 from xstilts.commands import scores
 from xstilts.core import paths
-from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
-from xstilts.report import main_table, table, tables
+from xstilts.report import main_table, markdown, table, tables
 from xstilts.report.data import Results, load
 from xstilts.report.figure_panels import Figure, Panel, save
 from xstilts.stages import aggregate
@@ -152,19 +151,19 @@ def test_the_command_prints_either(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """`xstilts scores --latex > table.tex`: nothing but the table."""
-    monkeypatch.setattr(scores.design, "load", lambda: small.params)
+    monkeypatch.setattr(scores.design, "load", lambda study: small.params)
     monkeypatch.setattr(scores, "load", lambda params, folder: small)
-    scores.show_scores(latex=True, as_csv=False)
+    scores.show_scores(None, ["latex"])
     assert capsys.readouterr().out == main_table.latex(small)
-    scores.show_scores(latex=False, as_csv=True)
+    scores.show_scores(None, ["csv"])
     assert capsys.readouterr().out == main_table.as_csv(small)
-    with pytest.raises(UserError, match="two forms of one table"):
-        scores.show_scores(latex=True, as_csv=True)
+    scores.show_scores(None, ["markdown"])
+    assert capsys.readouterr().out == markdown.scores(small)
 
 
 def test_two_forms_at_once_are_refused(project: Path, refused: Callable[..., str]) -> None:
     """Through the command line."""
-    refused(lambda: None, "scores --latex --csv", "two forms of one table")
+    refused(lambda: None, "scores --latex --csv", "--latex and --csv are forms of one table")
 
 
 def test_a_figure_is_saved_for_papers_too(tmp_path: Path) -> None:

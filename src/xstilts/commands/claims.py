@@ -21,6 +21,7 @@ from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.files import read_json
 from xstilts.report import claims as words
+from xstilts.report import markdown
 from xstilts.report.data import Results, load
 
 STYLES = {"reproduced": "green", "not reproduced": "red", "undecided": "yellow"}
@@ -28,12 +29,15 @@ WIDTH = 120
 Json = dict[str, Any]
 
 
-def show_claims(study: str | None, as_json: bool) -> None:
-    """Print the verdicts for people, or all that is known of them as JSON.
+def show_claims(study: str | None, as_json: bool, as_markdown: bool) -> None:
+    """Print the verdicts for people, all that is known of them as JSON, or a table for a README.
 
     Raises:
-        UserError: claims.yaml is missing or wrong; the study is not compiled or not aggregated.
+        UserError: claims.yaml is missing or wrong; the study is not compiled or not aggregated; two
+            forms are asked for.
     """
+    if as_json and as_markdown:
+        raise UserError("--json and --markdown are two forms. Mend: give one of them")
     params = design.load(study)
     if not entries.FILE.is_file():
         raise UserError(f"{entries.FILE} is missing. Mend: `git checkout {entries.FILE}`")
@@ -42,6 +46,8 @@ def show_claims(study: str | None, as_json: bool) -> None:
     recorded = read_json(path)["claims"] if path.is_file() else {}
     if as_json:
         print(json.dumps(as_list(results, recorded), indent=1, ensure_ascii=False))
+    elif as_markdown:
+        print(markdown.claims(results), end="")
     else:
         print_claims(results, recorded)
 

@@ -19,7 +19,7 @@ from xstilts.commands.tables import titled
 from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
-from xstilts.report import main_table
+from xstilts.report import main_table, markdown
 from xstilts.report.data import Results, Row, load, signed, size_text, stars
 from xstilts.results.scores import ALL, ZERO_SHOT
 
@@ -37,20 +37,27 @@ GAINS = (
 )
 
 
-def show_scores(latex: bool, as_csv: bool) -> None:
-    """Print the main result of the study in use: for people, for a paper, or for a program.
+FORMS = {"latex": main_table.latex, "csv": main_table.as_csv, "markdown": markdown.scores}
+
+
+def show_scores(study: str | None, forms: Sequence[str]) -> None:
+    """Print the main result of a study: for people, or in one of `FORMS`.
+
+    Args:
+        study: a compiled study; None: the one in use.
 
     Raises:
-        UserError: two forms are asked for; the aggregate is missing.
+        UserError: two forms are asked for; the study is not compiled, or not aggregated.
     """
-    if latex and as_csv:
-        raise UserError("--latex and --csv are two forms of one table. Mend: give one of them")
-    params = design.load()
-    if not latex and not as_csv:
+    if len(forms) > 1:
+        named = " and ".join(f"--{form}" for form in forms)
+        raise UserError(f"{named} are forms of one table. Mend: give one of them")
+    params = design.load(study)
+    if not forms:
         print_table(params)
         return
     results = load(params, paths.aggregated(params.study))
-    print((main_table.latex if latex else main_table.as_csv)(results), end="")
+    print(FORMS[forms[0]](results), end="")
 
 
 def print_table(params: Params, console: Console | None = None) -> None:

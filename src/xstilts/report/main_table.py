@@ -46,7 +46,7 @@ def as_csv(results: Results) -> str:
     writer = csv.DictWriter(stream, header, lineterminator="\n")
     writer.writeheader()
     for group in results.groups:
-        cells = {target: _cell(results, target, group) for target in results.columns}
+        cells = {target: cell_of(results, target, group) for target in results.columns}
         seeds = [cell["seeds"] for cell in cells.values() if cell is not None]
         found = {name: group[name] for name in (*SETTING, "size")}
         for target, cell in cells.items():
@@ -77,7 +77,7 @@ def latex(results: Results) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cell(results: Results, target: str, group: Row) -> Row | None:
+def cell_of(results: Results, target: str, group: Row) -> Row | None:
     """The headline row of a setting on a target."""
     language = ZERO_SHOT if target == ALL else results.headline(target)
     return results.row(target, language, group["group"])
@@ -85,17 +85,27 @@ def _cell(results: Results, target: str, group: Row) -> Row | None:
 
 def _caption(results: Results, pairs: bool) -> str:
     """What the numbers are."""
-    counts = sorted({row["seeds"] for row in results.summary})
-    seeds = " or ".join(map(str, counts)) + (" seed" if counts == [1] else " seeds")
     compared = list(results.comparisons())
     tested = any(row["p_holm"] is not None for row in compared)
     gains = GAINS[not pairs] * bool(compared) + STARS * tested
-    zero = all(results.headline(target) == ZERO_SHOT for target in results.targets)
-    what = "Zero-shot scores (languages without fine-tuning rows)" if zero else "Scores"
     dagger = DAGGER if any(row["collapsed"] for row in results.summary) else ""
     intervals = f" with half its {tex(results.confidence)} interval" * pairs
     dagger += tex(seen_table.legend(results))
-    return CAPTION.format(what=what, seeds=seeds, intervals=intervals, gains=gains, dagger=dagger)
+    return CAPTION.format(
+        what=what(results), seeds=seeds(results), intervals=intervals, gains=gains, dagger=dagger
+    )
+
+
+def what(results: Results) -> str:
+    """What the scores of the table are."""
+    zero = all(results.headline(target) == ZERO_SHOT for target in results.targets)
+    return "Zero-shot scores (languages without fine-tuning rows)" if zero else "Scores"
+
+
+def seeds(results: Results) -> str:
+    """Over how many seeds: `2 or 4 seeds`."""
+    counts = sorted({row["seeds"] for row in results.summary})
+    return " or ".join(map(str, counts)) + (" seed" if counts == [1] else " seeds")
 
 
 def _head(results: Results, pairs: bool) -> Iterator[str]:
@@ -120,12 +130,12 @@ def _head(results: Results, pairs: bool) -> Iterator[str]:
 
 def _body(results: Results, pairs: bool) -> Iterator[str]:
     """A line per setting, with a space between tasks."""
-    best = {target: _best(results, target) for target in results.columns}
+    best = {target: best_of(results, target) for target in results.columns}
     lines = []
     for group in results.groups:
         entries = _setting(group)
         for target in results.columns:
-            cell = _cell(results, target, group)
+            cell = cell_of(results, target, group)
             entries += _entries(cell, cell is not None and group["group"] == best[target], pairs)
         lines.append((group["task"], _line(entries)))
     yield lines[0][1]
@@ -133,13 +143,13 @@ def _body(results: Results, pairs: bool) -> Iterator[str]:
         yield line if task == before else f"\\addlinespace\n{line}"
 
 
-def _best(results: Results, target: str) -> str | None:
+def best_of(results: Results, target: str) -> str | None:
     """The setting with the highest score; the control and the choice of settings are none."""
     cells = [
         (cell["mean"], group["group"])
         for group in results.groups
         if group["method"] not in ("shuffled", "best")
-        and (cell := _cell(results, target, group)) is not None
+        and (cell := cell_of(results, target, group)) is not None
     ]
     return max(cells, default=(0.0, None))[1]
 

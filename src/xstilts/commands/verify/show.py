@@ -1,4 +1,4 @@
-"""`xstilts verify [REF]`: is the study that was run here the one that was committed?
+"""`xstilts verify [REF] [--study NAME]`: is the study that was run here the one that was committed?
 
 exact             every output in dvc.lock has the same bytes                     exit code 0
 same conclusions  every zero-shot mean lies within the joint interval of the two,
@@ -6,13 +6,15 @@ same conclusions  every zero-shot mean lies within the joint interval of the two
                   every claim that both have answered has the same verdict        exit code 0
 different         not so, or the studies have not the same runs                   exit code 1
 
-The first line says it all. A mistake of the person (no such revision, a study that is not finished)
-has exit code 2.
+With `--study`, another study of REF is the reference, such as the same one with other seeds: what
+both conclude is compared, and no bytes. The first line says it all. A mistake of the person (no
+such revision, a study that is not finished) has exit code 2.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ from xstilts.commands.verify.compare import (
     compare_stages,
     judge,
 )
-from xstilts.core import design, flow
+from xstilts.core import design, flow, paths
 from xstilts.core.errors import UserError
 
 CACHE = "not in cache"
@@ -59,9 +61,9 @@ def show_verdict(reference: str) -> None:
     theirs = finished.stages(place, study)
     stale = check_finished(study, mine)
     found = compare_stages(mine, theirs)
-    concluded = None if found.exact else _conclusions(here, place, study)
+    concluded = None if found.exact else _conclusions(here, place, study, study)
     verdict = judge(found, concluded)
-    console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
+    console = _console()
     said = escape(_said(verdict, found, concluded, place.label))
     console.print(f"{study}: [{COLOUR[verdict]}]{verdict}[/]{said}")
     if stale:
@@ -77,10 +79,52 @@ def show_verdict(reference: str) -> None:
         sys.exit(1)
 
 
-def _conclusions(here: finished.Place, place: finished.Place, study: str) -> Conclusions | None:
+def show_second_look(reference: str, other: str) -> None:
+    """Print whether another study concludes the same, as far as both have settings and claims.
+
+    Nothing has to be at hand but what is in git.
+
+    Args:
+        reference: a git revision, or a folder, where the other study is.
+        other: its name.
+
+    Raises:
+        UserError: one of the two concludes nothing.
+        SystemExit: 1, where they are different.
+    """
+    study = design.in_use().study
+    here, place = finished.folder(Path(), "this workspace"), finished.find(reference)
+    concluded = _conclusions(here, place, study, other)
+    if concluded is None:
+        missing = f"{study} here" if finished.conclusions(here, study) is None else other
+        raise UserError(
+            f"there are no conclusions of {missing} ({paths.metrics_file(other).name} and its like "
+            f"in {paths.metrics_file(other).parent}). Mend: finish it with `dvc repro`, and commit"
+        )
+    both = replace(concluded, unlike=[])
+    if not both.moved:
+        raise UserError(f"{study} and {other} share no setting. Mend: name a study that has some")
+    verdict: Verdict = "same conclusions" if both.same else "different"
+    console = _console()
+    label = f"{other} of {place.label}"
+    said = escape(_told(verdict, both, label))
+    console.print(f"{study}: [{COLOUR[verdict]}]{verdict}[/]{said}")
+    _show_conclusions(console, concluded, place)
+    if verdict == "different":
+        sys.exit(1)
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _conclusions(
+    here: finished.Place, place: finished.Place, study: str, other: str
+) -> Conclusions | None:
     """How what was concluded compares; None where one side tells nothing."""
-    mine, theirs = (finished.conclusions(one, study) for one in (here, place))
-    answers = (finished.answers(one, study) for one in (here, place))
+    sides = ((here, study), (place, other))
+    mine, theirs = (finished.conclusions(*side) for side in sides)
+    answers = (finished.answers(*side) for side in sides)
     return compare_conclusions(mine, theirs, *answers) if mine and theirs else None
 
 
@@ -92,11 +136,18 @@ def _said(verdict: Verdict, found: Stages, concluded: Conclusions | None, label:
         return f" from {label}: not the same runs"
     if concluded is None:
         return f" from {label}: other bytes, and it tells no conclusions to compare"
+    return _told(verdict, concluded, label)
+
+
+def _told(verdict: Verdict, concluded: Conclusions, label: str) -> str:
+    """What was concluded alike, or otherwise."""
     name, here, there, _ = concluded.moved[0]
     largest = f"largest move {abs(here - there):.2f} points ({'/'.join(name)})"
     if verdict == "same conclusions":
         means = f"all {len(concluded.moved)} means within the intervals"
-        alike = f"{concluded.answers} effects and {_count(concluded.claims, 'claim')} alike"
+        alike = (
+            f"{_count(concluded.answers, 'effect')} and {_count(concluded.claims, 'claim')} alike"
+        )
         return f" as {label}: {means}, {largest}; {alike}"
     reasons = (
         ("mean", "outside of the interval", concluded.beyond),

@@ -1,0 +1,144 @@
+"""What is committed of finished studies agrees: lock, score rows, conclusions, verdicts, pages.
+
+None of it is computed here anew from trainings: that is `dvc repro`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from xstilts.claims import answers
+from xstilts.core import design, paths
+from xstilts.core.files import read_json, read_parquet
+from xstilts.report.data import Results, load
+from xstilts.results.scores import ALL
+from xstilts.stages import aggregate
+
+ROOT = Path(__file__).parents[1]
+ENDING = ".metrics.json"
+STUDIES = sorted(
+    path.name.removesuffix(ENDING) for path in (ROOT / "results/aggregate").glob(f"*{ENDING}")
+)
+
+
+@pytest.fixture(autouse=True)
+def _here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(params=STUDIES)
+def results(request: pytest.FixtureRequest) -> Results:
+    """A finished study, as it is committed."""
+    params = design.load(request.param)
+    return load(params, paths.aggregated(request.param))
+
+
+def digest(path: Path) -> str:
+    """DVC's hash of a file or folder."""
+    if path.is_file():
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    names = sorted(one.relative_to(path).as_posix() for one in path.rglob("*") if one.is_file())
+    listed = [{"md5": digest(path / name), "relpath": name} for name in names]
+    whole = json.dumps(listed, sort_keys=True).encode()
+    return hashlib.md5(whole, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def test_there_are_some() -> None:
+    """Else all that follows would pass on nothing."""
+    assert "demo" in STUDIES
+
+
+def test_files_are_those_of_the_lock(results: Results) -> None:
+    """Score rows, conclusions, verdicts and counts are what the stages wrote."""
+    study = results.params.study
+    lock = yaml.load(Path("dvc.lock").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    outs = {
+        one["path"]: one["md5"]
+        for name, stage in lock["stages"].items()
+        if name.partition("@")[2].partition("/")[0] == study
+        for one in stage["outs"]
+    }
+    wanted = [paths.aggregated(study), paths.metrics_file(study)]
+    wanted += [paths.answers(study), paths.report_metrics(study)]
+    wanted += [Path(path) for path in outs if path.startswith("statistics/")]
+    assert {str(path): digest(path) for path in wanted} == {
+        str(path): outs[str(path)] for path in wanted
+    }
+    runs = {name.rpartition("/")[2] for name in lock["stages"] if f"transfer@{study}/" in name}
+    assert runs == set(results.params.transfer)
+
+
+def test_each_cell_of_the_design_is_there_once(results: Results) -> None:
+    """Every run, on every target, in each of its languages."""
+    params = results.params
+    found = {(row["run"], row["target"], row["language"]) for row in results.scores}
+    assert found == {
+        (run, name, language)
+        for run in params.transfer
+        for name, target in params.targets.items()
+        for language in target.languages
+    }
+
+
+def test_means_are_those_of_the_rows(results: Results) -> None:
+    """Of each language over seeds, counted here by other means."""
+    values = defaultdict(list)
+    for row in results.scores:
+        values[
+            row["target"], row["language"], row["metric"], results.setting_of_run[row["run"]]
+        ] += [row["value"]]
+    checked = 0
+    for row in results.summary:
+        known = values.get((row["target"], row["language"], row["metric"], row["group"]))
+        if known and row["target"] != ALL:
+            assert row["mean"] == pytest.approx(fmean(known), abs=1e-5)
+            assert row["seeds"] == len(known)
+            checked += 1
+    assert checked >= len(results.groups)
+
+
+def test_conclusions_are_those_of_the_summary(results: Results) -> None:
+    """What `verify` compares, and a reader sees in a diff."""
+    committed = read_json(paths.metrics_file(results.params.study))
+    rows: list[Any] = read_parquet(
+        paths.aggregated(results.params.study) / "summary.parquet"
+    ).to_pylist()
+    assert aggregate.conclusions(rows) == committed
+
+
+def test_verdicts_are_those_of_the_rows(results: Results) -> None:
+    """Asked anew, of claims.yaml as it is."""
+    recorded = read_json(paths.answers(results.params.study))["claims"]
+    now = {one.claim.id: json.loads(json.dumps(answers.to_json(one))) for one in results.answers}
+    assert now == recorded
+
+
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    """docs/tables.py."""
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/tables.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_pages_show_what_xstilts_prints(tables: ModuleType) -> None:
+    """A table that was typed, or printed before the last run, would be another number."""
+    stale = [
+        page.name
+        for page in tables.pages()
+        if tables.renewed(text := page.read_text(encoding="utf-8")) != text
+    ]
+    assert not stale, f"{stale}. Mend: python docs/tables.py"
