@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from xstilts.commands import estimate
-from xstilts.commands.estimate import BOTH, FLOPS, Estimate
+from xstilts.commands.estimate import BOTH, CORE_FLOPS, FLOPS, Estimate
 from xstilts.core.params import Params
 from xstilts.kinds.spec import KINDS
 from xstilts.model.published import ENCODERS
@@ -47,6 +47,15 @@ def test_hours_are_epochs_times_rows_times_tokens(on_hub: Hub) -> None:
     assert whole == pytest.approx(one * 363.846)  # QQP's published rows
     assert stepped == [1.5 * one] * 3  # 300 updates of 10
     assert found.hours("intermediate", ["qqp-en-1000-s1"]) == one / FLOPS / 3600
+
+
+def test_who_has_no_gpu_is_told_hours_of_a_core(on_hub: Hub) -> None:
+    """All trained stages, whatever one GPU would take."""
+    found = planned(on_hub(), {"task": "qqp", **ONE, "sizes": [1000]})
+    runs = [*found.loaded.transfer]
+    work = found.operations("intermediate", runs[-1])
+    work += sum(found.operations("transfer", run) for run in runs)
+    assert found.core_hours() == pytest.approx(work / CORE_FLOPS / 3600)
 
 
 def test_a_sweep_costs_a_training_for_each_rate(on_hub: Hub) -> None:

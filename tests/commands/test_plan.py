@@ -179,6 +179,24 @@ def test_a_project_that_dvc_cannot_read_is_one_line(project: Path) -> None:
         plan.show_plan()
 
 
+@pytest.mark.parametrize(("name", "days"), [("real", True), ("paper", False)])
+def test_hours_on_a_cpu_are_told_where_one_could_wait(
+    name: str,
+    days: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A study for two cores, and one that would take them years."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XSTILTS_MIRROR", str(tmp_path / "nowhere"))
+    shutil.copytree(STUDIES, "studies")
+    for file in ("pins.yaml", "dvc.yaml"):
+        shutil.copy(STUDIES.parent / file, file)
+    use.use(name)
+    assert ("CPU cores of this machine" in printed(monkeypatch, capsys, None)) == days
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in STUDIES.glob("*.yaml")))
 def test_every_study_has_a_plan(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

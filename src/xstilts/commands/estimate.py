@@ -15,12 +15,13 @@ from pathlib import Path
 
 from xstilts import tasks
 from xstilts.commands import graph
-from xstilts.core import files, paths
+from xstilts.core import files, flow, paths
 from xstilts.core.params import Params, Part, Subset, Target, Training
 from xstilts.kinds.spec import KINDS
 from xstilts.model import published
 
 FLOPS = 1.1e14  # sustained: an A100 at 35 % of its 3.12e14 in bf16
+CORE_FLOPS = 6.5e10  # of a CPU's core: NLI with 12 layers x 384 on two of them (bench/README.md)
 FORWARD, BOTH = 2, 6  # operations a token and weight
 # Usual rows of a language, where none are prepared: the mean over the published evaluation sets.
 EVALUATED = {
@@ -207,6 +208,11 @@ class Estimate:
     def hours(self, word: str, keys: list[str]) -> float:
         """Hours of one process (a GPU) for some runs of a stage."""
         return sum(self.operations(word, key) for key in keys) / self.rate(word).flops / 3600
+
+    def core_hours(self) -> float:
+        """Hours of one core of a CPU for the whole study, as assumed by `CORE_FLOPS`."""
+        todo = (self.operations(w, key) for w in flow.TRAINED for key in graph.keys(self.loaded, w))
+        return sum(todo) / CORE_FLOPS / 3600
 
     @cached_property
     def _files(self) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,7 +12,7 @@ from rich.table import Table
 from xstilts import tasks
 from xstilts.benchmarks import seen
 from xstilts.commands import graph, power
-from xstilts.commands.estimate import Estimate, Rate
+from xstilts.commands.estimate import CORE_FLOPS, FLOPS, Estimate, Rate
 from xstilts.commands.obstacles import obstacles
 from xstilts.commands.peaks import Peaks
 from xstilts.core import design, files, flow, paths
@@ -21,6 +22,8 @@ MANY = 40  # runs, from which a line each says less than a line a task
 PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
 WIDTH = 100  # columns that the tables need
 SHOWN = 12  # languages that are named; more are counted
+DAYS = 7  # on a CPU; who would wait for longer has a GPU
+CORES = f"assumed: {CORE_FLOPS:.2g} FLOP/s a core"
 
 
 def show(
@@ -242,9 +245,19 @@ def _costs(loaded: Params, estimate: Estimate) -> list[str]:
     made += unknown if estimate.uncounted() else ""
     return [
         f"Estimated {_hours(total)} GPU hours, from 6 operations a token and weight in training, 2 "
-        f"in scoring, mean tokens of an example by kind (kinds/spec.py), and {rates}.",
+        f"in scoring, mean tokens of an example by kind (kinds/spec.py), and {rates}."
+        f"{_on_cores(estimate, used)}",
         f"Estimated disk {_bytes(sum(parts.values()))}: {made}.",
     ]
+
+
+def _on_cores(estimate: Estimate, used: Mapping[Rate, Sequence[str]]) -> str:
+    """What a study takes on the CPU that is here, where that is days at most and none was timed."""
+    cores = os.cpu_count() or 1
+    hours = estimate.core_hours() / cores
+    if hours > DAYS * 24 or any(rate.flops != FLOPS for rate in used):
+        return ""
+    return f" On the {cores} CPU cores of this machine {_hours(hours)} hours ({CORES})."
 
 
 def _bytes(count: float) -> str:
