@@ -140,55 +140,68 @@ def _difference(one: Mapping[str, str], two: Mapping[str, str]) -> str:
     return next((f"{name} is {two.get(name)}, and not {one[name]}" for name in different), "")
 
 
-class Pulse(threading.Thread):
+class Pulse:
     """Tells the other nodes that this one is there, and ends this worker when one of them is not.
 
     Only each node's first worker does so: whoever started it ends the others of its node.
     """
 
     def __init__(self, store: Any) -> None:
-        super().__init__(name="pulse", daemon=True)
         size = int(os.environ["WORLD_SIZE"])
         on_this = int(os.environ.get("LOCAL_WORLD_SIZE", size))
         self.node, count = launch.rank() // on_this, size // on_this
-        self.others = [number for number in range(count) if number != self.node]
-        self.first = os.environ["LOCAL_RANK"] == "0"
+        others = [number for number in range(count) if number != self.node]
+        self.seen = dict.fromkeys(others, ("", time.monotonic()))  # last beat, and when it came
         self.silence = min(SILENCE, _wait())
         self.store, self.left = store.clone(), threading.Event()  # a client of its own
-        self.store.set_timeout(timedelta(seconds=self.silence))
+        # Two, as who asks the store over a wire that is cut gets no answer, and no error either.
+        self.threads = [
+            threading.Thread(target=work, name="pulse", daemon=True)
+            for work in (self._talk, self._watch)
+            if others and os.environ["LOCAL_RANK"] == "0"
+        ]
 
-    def run(self) -> None:
-        """Count and look, until this node is done or another one is gone."""
-        seen = dict.fromkeys(self.others, ("", time.monotonic()))
-        beats = 0
-        while self.first and self.others and not self.left.wait(EVERY):
-            beats += 1
-            with suppress(RuntimeError):  # the first node's store; if that is gone, so are beats
-                self.store.set(_key(self.node), str(beats))
-                for number in self.others:
-                    self._look(number, seen)
-            oldest = min((since for _, since in seen.values()), default=time.monotonic())
-            if time.monotonic() - oldest > self.silence and not self.left.is_set():
-                launch.tell(GONE)
-                os._exit(2)  # the main thread may wait for that node, and hears nothing
-
-    def _look(self, number: int, seen: dict[int, tuple[str, float]]) -> None:
-        """At one node's last beat; one that is done is not looked at any more."""
-        if number not in seen or not self.store.check([_key(number)]):
-            return
-        beat = self.store.get(_key(number)).decode()
-        if beat == DONE:
-            del seen[number]
-        elif beat != seen[number][0]:
-            seen[number] = beat, time.monotonic()
+    def start(self) -> None:
+        """Begin."""
+        for one in self.threads:
+            one.start()
 
     def leave(self) -> None:
         """This node is done, and will be missed by nobody."""
         self.left.set()
-        self.join(timeout=EVERY + 1)
-        if self.first and self.others:
-            with suppress(RuntimeError):  # the first node may have left before
-                self.store.set(_key(self.node), DONE)
+        for one in self.threads:
+            one.join(EVERY)
+
+    def _talk(self) -> None:
+        """Count, and look at the others, until this node is done."""
+        beats = 0
+        while not self.left.wait(EVERY):
+            beats += 1
+            with suppress(RuntimeError):  # the first node's store; if that is gone, so are beats
+                self.store.set(_key(self.node), str(beats))
+                for number in list(self.seen):
+                    self._look(number)
+        with suppress(RuntimeError):  # the first node may have left before
+            self.store.set(_key(self.node), DONE)
+
+    def _watch(self) -> None:
+        """End this worker when a node has been silent too long; its main thread hears nothing."""
+        while not self.left.wait(EVERY):
+            now = time.monotonic()
+            oldest = min((since for _, since in [*self.seen.values()]), default=now)
+            if now - oldest > self.silence:
+                launch.tell(GONE)
+                os._exit(2)
+
+    def _look(self, number: int) -> None:
+        """At one node's last beat; one that is done is not looked at any more."""
+        if not self.store.check([_key(number)]):
+            return
+        beat = self.store.get(_key(number)).decode()
+        if beat == DONE:
+            del self.seen[number]
+        elif beat != self.seen[number][0]:
+            self.seen[number] = beat, time.monotonic()
 
 
 def _key(node: int) -> str:
