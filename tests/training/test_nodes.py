@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from xstilts import pipeline
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.training import launch, nodes
+from xstilts.training.engine import Workers
 from xstilts.training.nodes import Node
 
 TWO = Machine(nodes=2, processes=4)
@@ -151,6 +153,19 @@ def test_a_batch_is_shared_by_all_nodes(
     Path("machine.yaml").write_text("nodes: 3")
     with pytest.raises(UserError, match="batch of 8 cannot be shared by 3"):
         pipeline.run_stage("pretrain")
+
+
+def test_worker_0_alone_looks_for_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a network disk who looks too early is told for a while that there is none."""
+    cpu, asked = torch.device("cpu"), []
+    monkeypatch.setattr(
+        torch.distributed,
+        "broadcast_object_list",
+        lambda found, source: found.append(found.pop() or 7),
+    )
+    assert Workers(0, 2, cpu).first(lambda: asked.append("first") or 5) == 5
+    assert Workers(1, 2, cpu).first(lambda: asked.append("second") or 5) == 7
+    assert asked == ["first"]
 
 
 def test_an_address_of_this_machine_needs_no_interface() -> None:

@@ -31,6 +31,11 @@ def rank() -> int:
     return int(os.environ.get("RANK", "0"))
 
 
+def on_this_node(workers: int) -> int:
+    """How many of all workers this node has."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", workers))
+
+
 def is_worker() -> bool:
     """Whether this process was started by `run_workers`, or by torchrun or the like."""
     return MEETING in os.environ or by_network()
