@@ -13,7 +13,7 @@ import importlib
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from xstilts.core.peak import peak
 from xstilts.core.progress import Observe
 from xstilts.records import code, provenance, tracking
 from xstilts.report import runs_page
-from xstilts.training.launch import is_worker, rank, relaunch, share_of
+from xstilts.training import nodes
+from xstilts.training.launch import MEETING, by_network, is_worker, rank, relaunch, share_of
 
 
 def run_stage(word: str, key: str | None = None) -> None:
@@ -42,26 +43,38 @@ def run_stage(word: str, key: str | None = None) -> None:
     study, key = _run_of(word, key)
     loaded, machine = design.load_run(word, study, key), machines.load_machine()
     arguments = [word, study if word in flow.SINGLE else f"{study}/{key}"]
-    spec = _spec(loaded, word, key)
-    if word in flow.TRAINED:
-        _check_share(loaded, word, key, machine.processes)
-    if is_worker():  # whoever started it holds the lock
+    spec, trained = _spec(loaded, word, key), word in flow.TRAINED
+    if trained:
+        _check_share(loaded, word, key, machine.workers)
+    if by_network():
+        nodes.check(word, trained, machine)
+    worker = is_worker()
+    several = trained and machine.nodes > 1 and not worker
+    node = nodes.here(machine) if several else None
+    with _lock(paths.output(loaded, word, key), " ".join(arguments), node) as lock:
+        if trained and not worker:
+            relaunch(machine, arguments, lock, node)
         _run(loaded, machine, word, key, spec)
-        return
-    with held(paths.output(loaded, word, key), " ".join(arguments)) as lock:
-        if word in flow.TRAINED:
-            relaunch(machine, arguments, lock)
-        _run(loaded, machine, word, key, spec)
+
+
+def _lock(output: Path, what: str, node: nodes.Node | None) -> AbstractContextManager[int | None]:
+    """The lock of an output, for whoever is first in a run of its stage, of whatever nodes."""
+    elsewhere = nodes.LOCKED in os.environ or (node is not None and node.number > 0)
+    if is_worker():  # whoever started it holds the lock; torchrun does not
+        elsewhere = MEETING in os.environ or rank() > 0
+    return nullcontext() if elsewhere else held(output, what)
 
 
 def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, Any]) -> None:
     """Run a stage in this process, and record how."""
     first, folder = rank() == 0, paths.output(loaded, word, key)
+    ran = code.identity(word, code.variant_of(word, spec))
     stage = importlib.import_module(f"xstilts.stages.{word}")
     began, clock, meter = time.time(), time.monotonic(), Meter()
     with (
         tracking.track(word, key, loaded.study, spec, enabled=first) as tracker,
         disk(folder),
+        _joined(machine, ran),
     ):
         gc.freeze()  # what imports left is never garbage: not to be searched again and again
         gc.enable()  # off since the start, for the imports
@@ -70,12 +83,20 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
             ids = tracker.finish(record, folder), tracker.experiment_id
             seconds = time.monotonic() - clock
             hardware = machine.model_dump()
-            ran = code.identity(word, code.variant_of(word, spec))
             made = (loaded.study, word, key, began, seconds, *ids, hardware, ran)
             provenance.write(*made, meter.joules(), peak())
             runs_page.write(loaded.study)
     if first and word == "report":
         tracking.tell_claims(loaded.study)  # tags finished runs, of which this is one only now
+
+
+def _joined(machine: Machine, ran: str) -> AbstractContextManager[None]:
+    """Workers of several nodes meet before the stage begins; those of one do so in the stage."""
+    if not by_network():
+        return nullcontext()
+    from xstilts.training import meeting  # and with it torch, which data stages need not
+
+    return meeting.of_nodes(machine, ran)
 
 
 def _run_of(word: str, key: str | None) -> tuple[str, str]:

@@ -102,7 +102,7 @@ def test_the_given_rate_comes_first_then_the_measured_then_the_assumed(on_hub: H
     assert planned(on_hub(), grid).rate("intermediate").known.startswith("assumed")
     folder = Path("provenance/small/intermediate")
     folder.mkdir(parents=True)
-    record = {"seconds": 50.0, "machine": {"processes": 2}}
+    record = {"seconds": 25.0, "machine": {"processes": 2, "nodes": 2}}
     (folder / "qqp-en-1000-s1.json").write_text(json.dumps(record))
     (folder / "of-another-design-s1.json").write_text(json.dumps(record))
     found = planned(on_hub(), grid)

@@ -54,8 +54,9 @@ def test_a_broken_file_is_shown_and_stops_nothing() -> None:
 
 def test_cost_is_told_by_stage_and_together() -> None:
     """Wall-clock, the same times processes (which a cluster charges for), energy, and memory."""
+    laid = {"a": {"processes": 2}, "b": {"processes": 1, "nodes": 2}}
     for run, seconds in (("a", 4000.0), ("b", 200.4)):
-        facts = {"seconds": seconds, "machine": {"processes": 2}}
+        facts = {"seconds": seconds, "machine": laid[run]}
         facts["joules"] = {"cpu": 3.6e5, "gpu": 1.44e6}
         facts["peak_bytes"] = {"process": 9_000_000_000, "gpu": int(seconds * 1e6)}
         facts["hardware"] = {"gpus": ["NVIDIA H100", "NVIDIA H100"], "cpu": "x", "cores": 8}

@@ -94,6 +94,7 @@ def test_what_is_said_to_save_memory_does(
     assert least(activation_checkpointing=True) <= usual
     assert least(micro_batch=1) <= max(usual, least(micro_batch=2))
     assert least(processes=2) < usual
+    assert least(nodes=2) == least(processes=2)
     assert least(offload="optimizer") <= usual
     if device == "cuda":
         assert least(offload="optimizer") < usual

@@ -197,8 +197,9 @@ class Estimate:
         for path in sorted(Path("provenance", self.loaded.study, word).glob("*.json")):
             found = files.read_json(path)
             if path.stem in getattr(self.loaded, word, {}) or path.stem == self.loaded.study:
-                processes = (found.get("machine") or {}).get("processes", 1)
-                seconds += found.get("seconds", 0.0) * processes
+                laid = found.get("machine") or {}
+                workers = laid.get("processes", 1) * laid.get("nodes", 1)
+                seconds += found.get("seconds", 0.0) * workers
                 operations += self.operations(word, path.stem)
                 runs += 1
         if seconds and operations:

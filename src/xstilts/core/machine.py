@@ -17,13 +17,18 @@ MICRO_TOKENS = {"cpu": 2048, "cuda": 12_288}
 # Tokens of a forward pass of predictions: on a CPU what a layer works on is to stay in its cache.
 SCORED_TOKENS = {"cpu": 1024, "cuda": 12_288}
 OFFLOADING = {"none": 0, "optimizer": 1, "parameters": 3}  # the least ZeRO stage that can
-VARIABLES = {"processes": "XSTILTS_PROCESSES", "threads": "XSTILTS_THREADS"}
+VARIABLES = {
+    "nodes": "XSTILTS_NODES",
+    "processes": "XSTILTS_PROCESSES",
+    "threads": "XSTILTS_THREADS",
+}
 
 
 class Machine(Strict):
     """Hardware: what may differ from place to place without changing what is computed."""
 
-    processes: int = Field(1, gt=0)  # data-parallel workers, one per GPU
+    nodes: int = Field(1, gt=0)  # that train one run together (docs/multi-node.md)
+    processes: int = Field(1, gt=0)  # data-parallel workers on each node, one per GPU
     # DeepSpeed ZeRO stage; not given: 1, or 0 where one process has nothing to share; or what
     # `offload` needs
     zero: Literal[0, 1, 2, 3] | None = None
@@ -55,9 +60,14 @@ class Machine(Strict):
         return self
 
     @property
+    def workers(self) -> int:
+        """Processes that train one run together, on all nodes."""
+        return self.nodes * self.processes
+
+    @property
     def stage(self) -> int:
         """The ZeRO stage that holds."""
-        least = max(int(self.processes > 1), OFFLOADING[self.offload])
+        least = max(int(self.workers > 1), OFFLOADING[self.offload])
         return least if self.zero is None else self.zero
 
     def stage_of(self, precision: str) -> int:

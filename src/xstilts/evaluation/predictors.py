@@ -236,8 +236,7 @@ def _pool(
     if not names:
         raise UserError(f"{target.task} has no candidates in {target.rows}. Mend: see its source")
     vectors, counted = place / "candidates.npy", place / "candidates.json"
-    done = files.read_json(counted)["done"] if counted.exists() else 0
-    setup.workers.barrier()  # all have read the count before it changes
+    done = setup.workers.first(lambda: files.read_json(counted)["done"] if counted.exists() else 0)
     starts = [(table, start) for table in tables for start in range(0, len(table), BLOCK)]
     end = 0
     with setup.observe.progress(f"{title}: candidates", len(names)) as advance:

@@ -80,11 +80,12 @@ def score_target(
         UserError: an input is missing or broken, or a loss is no number.
     """
     finished = place / "result.json"
-    if not finished.exists():
+    if not setup.workers.first(finished.exists):
         title = f"{common['run']} on {target.task}"
         predict, notes = _fine_tuned(title, common["seed"], target, checkpoint, place, setup)
-        missing = [one for one in target.languages if not _scored(place, one).exists()]
-        setup.workers.barrier()  # all have looked before worker 0 writes
+        missing = setup.workers.first(
+            lambda: [one for one in target.languages if not _scored(place, one).exists()]
+        )
         with setup.observe.progress(f"{title}: score", len(missing)) as advance:
             for language in missing:
                 predicted = predict(language)

@@ -31,7 +31,8 @@ SOURCES = ("hub", "mirror", "folder", "world")
 # and what brings files whose hashes are known.
 ASIDE = {
     *("__init__", "core/errors", "core/flow", "core/machine", "core/paths", "core/progress"),
-    *("records/code", "training/launch", "sources/hub", "sources/mirror", "sources/folder"),
+    *("records/code", "training/launch", "training/nodes", "training/meeting"),
+    *("sources/hub", "sources/mirror", "sources/folder"),
 }
 # Looked up by name: what of them a run needs is in a file of its own.
 BY_NAME = {"tasks/__init__", "sources/world/write"}

@@ -108,8 +108,9 @@ def hardware() -> dict[str, Any]:
 
 
 def software() -> dict[str, Any]:
-    """Python and package versions (read from metadata: nothing heavy is imported), and workers."""
+    """Python, packages (read from metadata: nothing heavy is imported), workers and their nodes."""
     versions: dict[str, str | None] = {}
+    processes = _number("WORLD_SIZE") or 1
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
@@ -120,7 +121,8 @@ def software() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "packages": versions,
         "threads": _number("OMP_NUM_THREADS"),
-        "processes": _number("WORLD_SIZE") or 1,
+        "processes": processes,
+        "nodes": processes // (_number("LOCAL_WORLD_SIZE") or processes) or 1,
     }
 
 

@@ -27,6 +27,7 @@ from xstilts.records import (
     tracking_data,
     tracking_groups,
     tracking_models,
+    tracking_shared,
     tracking_store,
     tracking_view,
 )
@@ -109,9 +110,9 @@ class _Run(Tracker):
         if not times and client.tracking_uri.startswith("sqlite"):
             tracking_store.close_dead(client, self.experiment_id, name)
         start = times[0] if times else self._now()
-        run = client.create_run(
-            self.experiment_id, start, tracking_view.labels(spec, git), run_name=name
-        )
+        tags = tracking_shared.synced_tags if times else tracking_shared.live_tags
+        labels = tracking_view.labels(spec, git) | tags(client)
+        run = client.create_run(self.experiment_id, start, labels, run_name=name)
         self._run = run
         self.run_id: str = run.info.run_id
         self._params = tracking_view.flat(spec["params"])  # not sent yet
@@ -183,35 +184,37 @@ class _Run(Tracker):
 def sync(study: str) -> int:
     """Make the runs that the store lacks from record.json and provenance files; return how many.
 
-    Safe to repeat: a record whose `xstilts.run_key` has a finished run is left out. Times come
-    from the provenance; a curve's points all carry the end time, as records hold no clock.
+    Safe to repeat, here and in other clones: a record that a finished run shows, at the commit that
+    its provenance tells, is left out. Times come from the provenance; a curve's points all carry
+    the end time, as records hold no clock.
 
     Raises:
         UserError: a record is broken, or the store cannot be read or written.
     """
     found = tracking_view.records(study)
-    records = {
-        tracking_view.run_key(record): (folder, record, tracking_view.times(record, folder))
-        for folder, record in found
-    }
+    records = [(folder, one, tracking_view.times(one, folder)) for folder, one in found]
+    added = 0
     with _told(), tracking_store.unsettled():
         client = tracking_store.open_store()
         known = _finished(client, study)
-        missing = [key for key in records if key not in known]
-        for key in missing:
-            folder, record, (start, end, git) = records[key]
-            run = _Run(client, record, git, (start, end))
-            run.finish(record, folder)
-            run.close("FINISHED")
-            if run.failure:
-                raise OSError(run.failure)
-            known[key] = run.run_id, None
+        if not tracking_shared.is_own(client):
+            known.drop_twins(client)
+        for folder, record, (start, end, git) in records:
+            key, commit = tracking_view.run_key(record), git.get("commit") or ""
+            if known.find(key, commit) is None:
+                run = _Run(client, record, git, (start, end))
+                run.finish(record, folder)
+                run.close("FINISHED")
+                if run.failure:
+                    raise OSError(run.failure)
+                known.add(key, tracking_shared.Shown(run.run_id, commit))
+                added += 1
         views = [tracking_view.view(one["stage"], list(one["metrics"])) for _, one in found]
         tracking_store.show(client, study, dict(views))
-        every = ((record, (start, end)) for _, record, (start, end, _) in records.values())
+        every = ((record, (start, end)) for _, record, (start, end, _) in records)
         tracking_groups.store(client, study, tracking_groups.settings(every), known)
     tag_claims(study, _verdicts(study))
-    return len(missing)
+    return added
 
 
 def tell_claims(study: str) -> None:
@@ -232,7 +235,8 @@ def _verdicts(study: str) -> dict[str, str]:
 def tag_claims(study: str, verdicts: Mapping[str, str]) -> None:
     """Tell what became of a study's claims: `tags.claim.<id> = 'reproduced'` filters by it.
 
-    Tags the study's experiment, and its last finished runs of `aggregate` and `report`.
+    Tags the study's experiment, and its last finished runs of `aggregate` and `report`. On a
+    server, where others may have other verdicts: the runs alone that show this clone's records.
 
     Args:
         verdicts: claim id -> one of `tracking_view.VERDICTS`.
@@ -251,12 +255,26 @@ def tag_claims(study: str, verdicts: Mapping[str, str]) -> None:
         return
     with _told():
         client = tracking_store.open_store()
-        place = tracking_store.experiment(client, study)
-        tracking_store.show(client, study, tags)
-        for stage in ("aggregate", "report"):
+        if tracking_shared.is_own(client):
+            tracking_store.show(client, study, tags)
+        for run_id in _answering(client, study):
+            tracking_store.send(client, run_id, tags=tags.items())
+
+
+def _answering(client: MlflowClient, study: str) -> Iterator[str]:
+    """Ids of the runs that joined and showed the scores of this clone."""
+    place = tracking_store.experiment(client, study)
+    for stage, folder in (("aggregate", paths.aggregated(study)), ("report", paths.report(study))):
+        if tracking_shared.is_own(client):
             query = f"tags.stage = '{stage}' and attributes.status = 'FINISHED'"
             for run in client.search_runs([place], query, max_results=1):
-                tracking_store.send(client, run.info.run_id, tags=tags.items())
+                yield run.info.run_id
+        elif (folder / "record.json").is_file():
+            record = files.read_json(folder / "record.json")
+            commit = tracking_view.times(record, folder)[2].get("commit") or ""
+            key = tracking_view.run_key(record)
+            if shown := tracking_shared.Known.of(client, place, stage).find(key, commit):
+                yield shown.run_id
 
 
 def link(study: str, stage: str, server: str = "http://127.0.0.1:5000") -> str:
@@ -266,16 +284,9 @@ def link(study: str, stage: str, server: str = "http://127.0.0.1:5000") -> str:
     return f"{page}?workflowType=machine_learning&viewStateShareKey={stage}"
 
 
-def _finished(client: MlflowClient, study: str, stage: str = "") -> tracking_groups.Known:
+def _finished(client: MlflowClient, study: str, stage: str = "") -> tracking_shared.Known:
     """The finished runs of a study, or of one of its stages, by the records that they show."""
-    query = "attributes.status = 'FINISHED'" + (f" and tags.stage = '{stage}'" if stage else "")
-    place = tracking_store.experiment(client, study)
-    tags = [
-        run.data.tags | {"id": run.info.run_id}
-        for run in client.search_runs([place], query, max_results=50000)
-    ]
-    key, parent = tracking_view.RUN_KEY, tracking_groups.PARENT
-    return {one[key]: (one["id"], one.get(parent)) for one in tags if key in one}
+    return tracking_shared.Known.of(client, tracking_store.experiment(client, study), stage)
 
 
 def _join(client: MlflowClient, study: str) -> None:

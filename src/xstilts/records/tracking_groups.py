@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.core import files
 from xstilts.records import tracking_store, tracking_view
+from xstilts.records.tracking_shared import ANY, PARENT, WORKSPACE, Known, workspace
 from xstilts.records.tracking_view import RUN_KEY, SETTING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 DIGITS = 3  # of a mean and an SD in points
-PARENT = "mlflow.parentRunId"
 Json = dict[str, Any]
-Known = dict[str, tuple[str, str | None]]  # run key -> (run id, its parent's run id)
 
 
 @dataclass(frozen=True)
@@ -79,34 +78,53 @@ def _setting(name: str, seeds: list[tuple[Json, tuple[int, int]]]) -> Setting:
 def store(client: MlflowClient, study: str, every: list[Setting], runs: Known) -> None:
     """Write the settings that are new or changed, and put their seeds' runs under them.
 
+    On a server, settings of other clones stay, and so do the seeds that lie under them.
+
     Args:
         runs: the finished runs of the study's experiment.
     """
-    place = tracking_store.experiment(client, study)
-    wanted = {one.name: one.key for one in every}
-    present: dict[str, str] = {}
-    query = ([place], f"tags.stage = '{SETTING}'")
-    for run in client.search_runs(*query, max_results=50000):
-        name, tags = run.data.tags.get(SETTING, ""), run.data.tags
-        if name in wanted and (tags.get(RUN_KEY) != wanted[name] or name in present):
-            client.delete_run(run.info.run_id)  # of other seeds or results, or made twice
-        elif name in wanted:
-            present[name] = run.info.run_id
+    place, mine = tracking_store.experiment(client, study), workspace(client)
+    present, others = _present(client, place, {one.name: one.key for one in every}, mine)
+    written = {one.name: present.get(one.name) or _write(client, place, one, mine) for one in every}
+    there = {*written.values(), *others}
     for one in every:
-        run_id = present.get(one.name) or _write(client, place, one)
-        for key in one.keys:
-            child, parent = runs.get(key, (None, None))
-            if child and parent != run_id:
-                client.set_tag(child, PARENT, run_id)
+        for shown in (shown for key in one.keys for shown in runs.all(key)):
+            if shown.parent not in there:
+                client.set_tag(shown.run_id, PARENT, written[one.name])
     if every:
         names = list(dict.fromkeys(name for one in every for name in one.metrics))
         tracking_store.show(client, study, dict([tracking_view.view(SETTING, names)]))
 
 
-def _write(client: MlflowClient, place: str, one: Setting) -> str:
+def _present(
+    client: MlflowClient, place: str, wanted: dict[str, str], mine: str | None
+) -> tuple[dict[str, str], list[str]]:
+    """Name -> run id of the settings that are there already, and the run ids of other clones'.
+
+    Deletes those of this clone that are of other seeds or results, and what was made twice.
+    """
+    same: dict[str, list[str]] = {}
+    others = []
+    query = ([place], f"tags.stage = '{SETTING}'")
+    for run in client.search_runs(*query, max_results=ANY):
+        name, tags, run_id = run.data.tags.get(SETTING, ""), run.data.tags, run.info.run_id
+        if name in wanted and tags.get(RUN_KEY) == wanted[name]:
+            same.setdefault(name, []).append(run_id)
+        elif mine is not None and tags.get(WORKSPACE) != mine:
+            others.append(run_id)
+        elif name in wanted:
+            client.delete_run(run_id)
+    for twins in same.values():
+        for run_id in sorted(twins)[1:]:
+            client.delete_run(run_id)
+    return {name: min(twins) for name, twins in same.items()}, others
+
+
+def _write(client: MlflowClient, place: str, one: Setting, mine: str | None) -> str:
     """Make the run of a setting; its key comes last, so that a half-written one is made again."""
     start, end = one.times
-    run = client.create_run(place, start, one.tags, run_name=f"{SETTING} {one.name}")
+    tags = one.tags if mine is None else {**one.tags, WORKSPACE: mine}
+    run = client.create_run(place, start, tags, run_name=f"{SETTING} {one.name}")
     run_id = str(run.info.run_id)
     metrics = [(name, value, end, 0, None) for name, value in one.metrics.items()]
     tracking_store.send(client, run_id, metrics=metrics)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +22,10 @@ from xstilts.core.params import Training
 from xstilts.core.progress import Observe
 from xstilts.kinds.store import NOT_KEPT, Store
 from xstilts.training import clip, rows
-from xstilts.training.launch import MEETING, rank, share_of
+from xstilts.training.launch import MEETING, on_this_node, rank, share_of
 from xstilts.training.memory import Layout
 
+Found = TypeVar("Found")
 # Torch's own, which needs no compiler; not fused, on a CPU it would take its square roots from MKL,
 # whose last bits differ from make to make of CPU.
 ADAM = {"torch_adam": True, "fused": True}
@@ -64,10 +66,14 @@ class Workers:
     rank: int
     size: int
     device: torch.device
+    here: int = 1  # of them on this node
 
     @staticmethod
     def start(machine: Machine) -> Workers:
-        """Join the process group (once a process); deterministic algorithms, fixed threads."""
+        """Join the process group (once a process); deterministic algorithms, fixed threads.
+
+        Workers of several nodes have joined before (training/meeting.py).
+        """
         where = device(machine)
         determinism.apply(machine, where.type)
         if where.type == "cuda":
@@ -86,7 +92,8 @@ class Workers:
             if size == 1:  # NCCL complains otherwise; of several, one that failed waits for none
                 atexit.register(torch.distributed.destroy_process_group)
         group = torch.distributed
-        return Workers(group.get_rank(), group.get_world_size(), where)
+        size = group.get_world_size()
+        return Workers(group.get_rank(), size, where, on_this_node(size))
 
     def sum(self, value: Tensor) -> Tensor:
         """The sum of a scalar over all workers, in its place on the device."""
@@ -101,6 +108,18 @@ class Workers:
         flag = torch.tensor([int(wish)], device=self.device)
         torch.distributed.broadcast(flag, 0)
         return bool(flag.item())
+
+    def first(self, ask: Callable[[], Found]) -> Found:
+        """What worker 0 finds, known to all.
+
+        Files are to be looked for so: on a network disk, a node that looks too early goes on for a
+        while to see that there is none.
+        """
+        found: list[Any] = [ask() if self.rank == 0 else None]
+        if self.size > 1:
+            torch.distributed.broadcast_object_list(found, 0)
+        own: Found = found[0]
+        return own
 
     def all(self, wish: bool) -> bool:
         """Whether all workers wish it."""
@@ -158,8 +177,8 @@ def accumulation(
     if share % unit:
         raise UserError(
             f"a batch of {training.batch} gives each of {workers} processes {share} examples, and "
-            f"they belong together by {unit}. Mend: change `processes` in machine.yaml, or the "
-            "study's `batch` or `negatives`"
+            f"they belong together by {unit}. Mend: change `processes` or `nodes` in machine.yaml, "
+            "or the study's `batch` or `negatives`"
         )
     groups = share // unit
     count = -(-groups // max(1, machine.examples(training.max_length, where) // unit))

@@ -133,7 +133,7 @@ def _at(run: Run, rate: float) -> Run:
 def _rate_score(run: Run) -> float | None:
     """The validation of one rate of a sweep, None if it diverges; made once, then read."""
     known = run.state / "score.json"
-    if not known.exists():
+    if not run.setup.workers.first(known.exists):
         try:
             score = _finetuned(run).validation
         except loop.Diverged:

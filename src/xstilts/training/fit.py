@@ -27,7 +27,7 @@ GB = 1e9
 def free(workers: Workers) -> float:
     """Bytes of its device that each process may still take; 0 where the system does not tell."""
     if workers.device.type == "cpu":
-        return machine_memory.available() / workers.size
+        return machine_memory.available() / workers.here
     cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
     return float(torch.cuda.mem_get_info()[0] + cached)
 

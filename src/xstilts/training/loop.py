@@ -130,7 +130,8 @@ def train(run: Run) -> tuple[Path, History]:
         Diverged: a loss that is no number.
     """
     trained, finished = run.state / TRAINED, run.state / "history.json"
-    if finished.exists() and trained.exists():  # a stop may leave one, as a done state is deleted
+    # A stop may leave one of them, as a done state is deleted.
+    if run.setup.workers.first(lambda: finished.exists() and trained.exists()):
         return trained, History(**files.read_json(finished))
     for head in run.data:
         if not head.features:

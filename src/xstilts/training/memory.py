@@ -138,7 +138,7 @@ class Micro:
             heads: of each the most tokens of a sequence, the sequences of an example, and whether
                 pieces are predicted.
         """
-        share = max(1, training.batch // machine.processes)
+        share = max(1, training.batch // machine.workers)
         examples = min(share, machine.examples(training.max_length, device))
         tokens = [(examples * longest * count, spoken) for longest, count, spoken in heads]
         predicted = training.mask * max((own for own, spoken in tokens if spoken), default=0)
@@ -157,7 +157,7 @@ class Layout:
     """How a training lies on the hardware."""
 
     stage: int  # of ZeRO
-    processes: int = 1
+    processes: int = 1  # on all nodes
     half: bool = False  # bf16
     gpu: bool = False
     offload: str = "none"
@@ -167,7 +167,7 @@ class Layout:
         """On `cpu` or `cuda`, as machine.yaml says."""
         return Layout(
             stage=machine.stage_of(training.precision),
-            processes=machine.processes,
+            processes=machine.workers,
             half=training.precision == "bf16",
             gpu=device == "cuda",
             offload=machine.offload,

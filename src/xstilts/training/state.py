@@ -60,7 +60,7 @@ class States:
         from xstilts.training.writer import Writer
 
         self.engine, self.state, self.machine, self.workers = engine, state, machine, workers
-        self.writer = engine.checkpoint_engine = Writer(workers.size)
+        self.writer = engine.checkpoint_engine = Writer(workers.here)
         self.tag = ""  # of the state that is being written
         self.began, self.lost = time.monotonic(), _bytes(engine, workers) / RATE
 
@@ -140,9 +140,9 @@ def _bytes(engine: Any, workers: Workers) -> float:
 def load(engine: Any, state: Path, workers: Workers) -> dict[str, Any] | None:
     """Bring `engine` to the latest state; its `client`, or None where there is none to trust."""
     known, folder = state / HASHES, state / FOLDER
-    if not known.exists():
+    if not workers.first(known.exists):
         return None
-    tag, told = _told(known)
+    tag, told = workers.first(lambda: _told(known))
     if _hashes(folder / tag, workers) != told:
         if workers.rank == 0:
             print(
@@ -176,7 +176,7 @@ def drop(state: Path) -> None:
 
 def _hashes(folder: Path, workers: Workers) -> dict[str, str]:
     """Name -> sha256 of every file in a folder; the workers share the reading."""
-    found = _files(folder)
+    found = workers.first(lambda: _files(folder))
     mine = [files.sha256_file(path) for path in found[workers.rank :: workers.size]]
     names = [path.relative_to(folder).as_posix() for path in found]
     return dict(zip(names, workers.gather(mine), strict=True))

@@ -78,6 +78,10 @@ def test_machine_yaml_must_be_valid_and_share_the_batch(
     only(hardware.settings(), "failed", "intermediate mnli-s1: batch 32 for 3 processes, target")
     Path("machine.yaml").write_text("processes: 4\ndevice: cuda\n")
     only(hardware.settings(), "ok", "4 processes")
+    Path("machine.yaml").write_text("nodes: 3\ndevice: cuda\n")
+    only(hardware.settings(), "failed", "intermediate mnli-s1: batch 32 for 3 processes, target")
+    Path("machine.yaml").write_text("nodes: 2\nprocesses: 4\ndevice: cuda\n")
+    only(hardware.settings(), "ok", "2 nodes x 4 processes")
 
 
 def test_more_threads_than_cores_is_told(only: Any) -> None:

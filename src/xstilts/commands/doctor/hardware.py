@@ -87,10 +87,11 @@ def settings() -> list[Finding]:
         why, _, mend = str(error).partition(" Mend: ")
         return failed(why, mend)
     if wrong:
-        mend = "change `processes` in machine.yaml, or the study's `batch`"
+        mend = "change `processes` or `nodes` in machine.yaml, or the study's `batch`"
         return failed(few(wrong), mend)
+    nodes = f"{machine.nodes} nodes x " if machine.nodes > 1 else ""
     text = (
-        f"{machine.processes} processes x {machine.threads} threads, "
+        f"{nodes}{machine.processes} processes x {machine.threads} threads, "
         f"ZeRO {machine.stage}, micro-batch {machine.micro_batch or 'by length'}, "
         f"device {machine.device}"
     )
@@ -112,9 +113,9 @@ def _unfit(loaded: Params, machine: Machine) -> Iterator[str]:
         budgets["pretrain"] = loaded.pretrain.training
     for name, training in budgets.items():
         try:
-            share_of(training, machine.processes)
+            share_of(training, machine.workers)
         except UserError:
-            yield f"{name}: batch {training.batch} for {machine.processes} processes"
+            yield f"{name}: batch {training.batch} for {machine.workers} processes"
 
 
 def disk() -> list[Finding]:

@@ -219,6 +219,8 @@ def _origin(found: Json, width: int) -> dict[str, str]:
     hardware, software, git = origin["hardware"], origin["software"], origin["git"]
     gpus = ", ".join(hardware["gpus"]) or "no GPU"
     processes = _count(software["processes"], "process", "processes")
+    if (nodes := software.get("nodes", 1)) > 1:
+        processes += f" on {nodes} nodes"
     threads = _count(software["threads"], "thread", "threads")
     versions = [f"{name} {told}" for name, told in software["packages"].items() if told]
     dirty = " and changes that are not committed" if git.get("dirty") else ""
