@@ -25,6 +25,7 @@ SECONDS = st.floats(1e-3, 1e4)
 def often(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A look at the clock every other step; and no thread is left behind."""
     monkeypatch.setattr(loop, "SAVE_CHECK", 2)
+    monkeypatch.setattr(loop, "LOOK", float("inf"))  # however slow this machine is
     yield
     assert not [one for one in threading.enumerate() if one.name.startswith("state")]
 
@@ -150,6 +151,8 @@ def test_the_end_of_a_training_waits_for_no_state(
         raise writer.Abandoned
 
     monkeypatch.setattr(loop, "SAVE_CHECK", 6)
+
+    monkeypatch.setattr(loop, "LOOK", float("inf"))  # however slow this machine is
     monkeypatch.setattr(writer.HashedFile, "write", slow)
     machine = jobs.Machine(zero=1, threads=1, micro_batch=2, **jobs.EVER)
     _, history = jobs.trained(tmp_path, machine)

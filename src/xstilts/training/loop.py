@@ -40,6 +40,7 @@ from xstilts.training.prefetch import ahead
 LOG_POINTS = 100  # points of a loss curve
 SAVE_CHECK = 20  # steps between two looks at the clock, of which all workers hear
 SLOW = 10.0  # seconds of the first update, from which on it is looked at after each
+LOOK = 1.0  # seconds between two looks of a single process, which has nobody to tell, at least
 TRAINED = "trained.safetensors"  # in a state's folder, when all is done
 BEST = "best.safetensors"  # the best weights so far, with `select: best`
 
@@ -172,7 +173,7 @@ def _steps(run: Run, lanes: Lanes) -> History:
     states = state.States(engine, run.state, setup.machine, setup.workers)
     losses: list[Tensor] = []  # on the device: to read one there keeps the host waiting
     began, every = time.monotonic(), 0
-    looked, pause = began, max(1.0, setup.machine.save_seconds / 4)
+    looked, pause = began, max(LOOK, setup.machine.save_seconds / 4)
     engine.train()
     with states, setup.observe.progress(run.spec.title, steps) as advance:
         history = History(**states.client["history"]) if states.client else History()
