@@ -37,8 +37,8 @@ def show_record(of: str | None = None) -> None:
                 f"Mend: `xstilts study use {study}`, then `xstilts record`"
             )
         if left := queue().cells():
-            some = f"{len(left)} cells, as {min(left)}, have a job still"
-            console.print(f"nothing is recorded yet: {some}. The last job of all records them")
+            some = f"cells with a job still: {len(left)}, as {min(left)}"
+            console.print(f"nothing is recorded yet; {some}. The last job of all records them")
             return
         cells = graph.signed(loaded)
         done = [cell.name for cell in cells if cell.changed and ledger.finished(cell)]
@@ -46,5 +46,5 @@ def show_record(of: str | None = None) -> None:
             graph.record([graph.CODE, *done])
         if of:
             files.write_json(ledger.recorded_file(of), {"cells": len(done), "when": time.time()})
-    left_over = f"{len(ledger.undone(cells))} of {len(cells)} are not done"
-    console.print(f"{len(done)} cells are recorded in dvc.lock; {left_over}")
+    rest = f"of {len(cells)}, not done: {len(ledger.undone(cells))}"
+    console.print(f"cells recorded in dvc.lock: {len(done)}; {rest}")

@@ -24,6 +24,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine, load_machine
 from xstilts.core.params import Params
 
+WIDTH = 120  # columns that the table needs
 PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
 
 
@@ -39,7 +40,7 @@ def show_submit(engine: str, dry_run: bool) -> None:
     """
     if engine not in ENGINES:
         raise UserError(f"there is no engine {engine!r}. Mend: one of {', '.join(ENGINES)}")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=max(Console().width, WIDTH))
     loaded, machine = design.load(), load_machine()
     with ledger.alone():
         queued = _queue(engine, dry_run)
@@ -79,10 +80,11 @@ def _queue(engine: str, dry_run: bool) -> Queue:
 
 def _ready(undone: Mapping[str, Cell], queued: Queue) -> tuple[dict[str, Cell], list[str]]:
     """Cells to submit; and those that are not, as they wait for jobs of an earlier submission."""
+    places = queued.cells()
     with_job = {
         name
-        for name, (cell, _) in queued.cells().items()
-        if name in undone and undone[name].signature == cell.signature
+        for name, cell in undone.items()
+        if name in places and places[name].signature == cell.signature
     }
     ready: dict[str, Cell] = {}
     held: list[str] = []
@@ -125,16 +127,14 @@ def _tell(
     """What is done, what is submitted, and what is not."""
     count = sum(len(some) for one in submission.arrays for some in one.jobs.values())
     console.print(
-        f"{loaded.study}: {len(submission.done)} cells are done, {count} to submit, "
-        f"{len(undone) - count - len(held)} have a job already"
+        f"{loaded.study}: cells done {len(submission.done)}, to submit {count}, "
+        f"with a job already {len(undone) - count - len(held)}"
     )
     if submission.arrays:
         console.print(_table(submission.arrays, machine))
     if held:
-        console.print(
-            f"{len(held)} cells, as {held[0]}, wait for jobs of an earlier submission: submit "
-            "again when those have ended"
-        )
+        wait = "wait for jobs of an earlier submission; submit again when those have ended"
+        console.print(f"left out {len(held)}, as {held[0]}: they {wait}")
     if not undone:
         console.print("nothing is missing; `xstilts record` writes dvc.lock if no job has yet")
     for one in obstacles(loaded) if submission.arrays else []:
@@ -143,13 +143,13 @@ def _tell(
 
 def _table(arrays: list[Array], machine: Machine) -> Table:
     """A row per array."""
-    names = ("array", "jobs", "cells", "after", "job by job after", "asks for")
+    names = ("array", "jobs", "cells", "asks for", "after", "job by job after")
     table = Table(*names, **PLAIN)  # type: ignore[arg-type]
     for one in arrays:
         cells = sum(len(some) for some in one.jobs.values())
         after = ", ".join(one.after)
         asked = _asked(machine, one.word)
-        table.add_row(one.name, str(len(one.jobs)), str(cells), after, one.follows or "", asked)
+        table.add_row(one.name, str(len(one.jobs)), str(cells), asked, after, one.follows or "")
     return table
 
 

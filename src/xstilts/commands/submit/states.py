@@ -10,8 +10,10 @@ lost     no job has it: cancelled, killed, or not submitted
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from types import ModuleType
+from typing import NamedTuple
 
 from xstilts.commands.graph import Cell
 from xstilts.commands.submit import ledger, slurm
@@ -28,13 +30,26 @@ class State:
     """What a cell does.
 
     Args:
-        why: a scheduler's reason, or the cell that it waits for in vain.
+        why: a scheduler's reason, how it ended, or the failed cell that it waits for.
     """
 
     name: str
     state: str
     why: str = ""
     marker: Marker | None = None
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether what reads from it need not wait."""
+        return self.state in (FAILED, BLOCKED)
+
+
+class Place(NamedTuple):
+    """The job that a cell has."""
+
+    submission: str
+    signature: str  # as the cell was submitted
+    reason: str  # what the scheduler says of the job
 
 
 @dataclass
@@ -51,20 +66,21 @@ class Queue:
     jobs: dict[tuple[str, str, int | None], tuple[str, str]]
     known: bool = True
 
-    def cells(self) -> dict[str, tuple[Cell, str]]:
-        """Cells that a job has or will come to -> as they were submitted, and the job's reason.
+    def cells(self) -> dict[str, Place]:
+        """Cells that a job has or will come to.
 
         Where no scheduler can be asked, those whose markers say that they run.
         """
         if not self.known:
-            every = [cell for one in self.live for cell in one.cells.values()]
-            return {cell.name: (cell, "") for cell in every if _runs(ledger.marker(cell))}
+            every = [(one.name, cell) for one in self.live for cell in one.cells.values()]
+            running = [(name, cell) for name, cell in every if _runs(ledger.marker(cell))]
+            return {cell.name: Place(name, cell.signature, "") for name, cell in running}
         return {
-            name: (one.cells[name], " ".join(self.jobs[one.name, array.name, number]))
+            name: Place(one.name, one.cells[name].signature, " ".join(job))
             for one in self.live
             for array in one.arrays
             for number, names in array.jobs.items()
-            if (one.name, array.name, number) in self.jobs
+            if (job := self.jobs.get((one.name, array.name, number)))
             for name in names
         }
 
@@ -101,36 +117,41 @@ def queue() -> Queue:
 
 def states(submission: Submission, queued: Queue) -> list[State]:
     """What each cell of a submission does, those first that others read from."""
-    in_queue = queued.cells()
+    places = queued.cells()
     found: dict[str, State] = {}
     for cell in submission.cells.values():
-        job = in_queue.get(cell.name)
-        reason = job[1] if job is not None and job[0].signature == cell.signature else None
-        held = [one for one in cell.after if one in found and _hopeless(found[one])]
-        found[cell.name] = _state(cell, reason, held, queued.known)
+        place = places.get(cell.name)
+        if place is not None and place.signature != cell.signature:
+            place = None  # of what the cell was before
+        before = [found[one] for one in cell.after if one in found]
+        failed = [one.name if one.state == FAILED else one.why for one in before if one.hopeless]
+        found[cell.name] = _state(cell, place, failed, queued.known)
     return list(found.values())
 
 
-def _hopeless(before: State) -> bool:
-    return before.state in (FAILED, BLOCKED)
-
-
-def _state(cell: Cell, reason: str | None, held: list[str], known: bool) -> State:
+def _state(cell: Cell, place: Place | None, failed: list[str], known: bool) -> State:
     """One cell's state.
 
     Args:
-        reason: of the job that has it; None: none has.
-        held: what it reads from and will not be made.
+        failed: the cells before it that failed.
     """
     marker = ledger.marker(cell)
     if ledger.finished(cell):
         return State(cell.name, DONE, marker=marker)
-    if _runs(marker) and (reason is not None or not known):
+    if _runs(marker) and (place is not None or not known):
         return State(cell.name, RUNNING, marker=marker)
     if marker is not None and marker.state == FAILED:
-        return State(cell.name, FAILED, f"exit code {marker.code}", marker)
-    if held:
-        return State(cell.name, BLOCKED, held[0], marker)
-    if reason is not None or not known:
-        return State(cell.name, WAITING, reason or "", marker)
+        again = place is not None and place.submission != marker.submission
+        if not again:
+            return State(cell.name, FAILED, _how(marker), marker)
+    if failed:
+        return State(cell.name, BLOCKED, failed[0], marker)
+    if place is not None or not known:
+        return State(cell.name, WAITING, place.reason if place else "", marker)
     return State(cell.name, LOST, "", marker)
+
+
+def _how(marker: Marker) -> str:
+    """How a cell's command ended."""
+    code = marker.code or 0
+    return f"exit code {code}" if code >= 0 else f"{signal.strsignal(-code)}"

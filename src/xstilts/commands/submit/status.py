@@ -20,6 +20,7 @@ from xstilts.core.cluster import RECORD
 from xstilts.core.errors import UserError
 
 PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
+WIDTH = 100  # columns that the table needs
 SHOWN = 20  # cells of a kind that are named
 
 
@@ -38,7 +39,7 @@ def show_status(as_json: bool) -> None:
     if as_json:
         print(json.dumps(_content(own[-1], found, queued), indent=1))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, width=max(Console().width, WIDTH))
     console.print(f"[bold]{study}[/], submitted as {own[-1].name}")
     console.print(_table(own[-1], found))
     for line in _lines(own[-1], found, queued):
@@ -94,15 +95,11 @@ def _lines(submission: Submission, found: list[State], queued: Queue) -> Iterato
         assert one.marker is not None
         yield f"failed: {one.name}, {one.why}, job {one.marker.job}, log {one.marker.log}"
     for name, count in Counter(one.why for one in found if one.state == BLOCKED).items():
-        yield f"blocked: {count} cells wait for {name}, which {_fate(name, found)}"
+        yield f"blocked by {name}, which failed: {count} of the cells after it"
     for one in _first(found, LOST):
         log = f", log {one.marker.log}" if one.marker is not None else ""
         yield f"lost: {one.name} has no job any more{log}"
     yield _next(submission, found, queued)
-
-
-def _fate(name: str, found: list[State]) -> str:
-    return "failed" if any(one.name == name and one.state == FAILED for one in found) else "waits"
 
 
 def _first(found: list[State], state: str) -> list[State]:
