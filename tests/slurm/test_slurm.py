@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import re
 import shutil
 import signal
 import time
@@ -164,10 +165,26 @@ def _see_what_failed(project: Project, found: Json) -> None:
     assert state["none-s1"] == "lost"
     assert cells[f"transfer@small/{LONG}"]["state"] == "lost"
     assert cells["report@small"]["why"] == f"intermediate@small/{SHORT}"
+    _went_on(project, cells["pretrain@small"]["marker"]["log"])
+    _went_on(project, cells[f"intermediate@small/{LONG}"]["marker"]["log"])
     said = project.run("xstilts", "status")
     log = cells[f"intermediate@small/{SHORT}"]["marker"]["log"]
     assert f"failed: intermediate@small/{SHORT}, exit code 2" in said
     assert "is being run by" in (project.folder / log).read_text()
+
+
+def _went_on(project: Project, log: str) -> None:
+    """A second attempt begins where the first one was."""
+    text = (project.folder / log).read_text()
+    attempts = [
+        [int(step) for step in re.findall(rf"(\d+)/{projects.STEPS}", part)]
+        for part in text.split("== attempt ")[1:]
+    ]
+    steps = ", ".join(f"updates {part[0]} to {part[-1]}" for part in attempts)
+    print(f"-- {log}: {steps}")
+    assert len(attempts) == 2
+    assert attempts[1][0] > 1, "it went on from a state"
+    assert attempts[1][-1] == projects.STEPS
 
 
 def compare(ours: Json, theirs: Json) -> None:

@@ -36,7 +36,8 @@ def show_record(of: str | None = None) -> None:
                 f"these jobs are of the study {study}, and {loaded.study} is in use. "
                 f"Mend: `xstilts study use {study}`, then `xstilts record`"
             )
-        if left := queue().cells():
+        places = queue().cells()
+        if left := [name for name, one in places.items() if one.submission != of]:
             some = f"cells with a job still: {len(left)}, as {min(left)}"
             console.print(f"nothing is recorded yet; {some}. The last job of all records them")
             return

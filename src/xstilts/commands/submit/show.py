@@ -55,8 +55,10 @@ def show_submit(engine: str, dry_run: bool) -> None:
             one.ended = True
             one.write()
         submission.write()
-        given = ENGINES[engine].submit(submission, machine)
-    console.print(f"submitted as {submission.name}: {', '.join(given.values())}")
+        submission.numbers = ENGINES[engine].submit(submission, machine)
+        submission.write()
+    numbers = ", ".join(submission.numbers.values())
+    console.print(f"submitted as {submission.name}: job {numbers}")
     console.print("`xstilts status` says how far it is; the last job records it all in dvc.lock.")
 
 

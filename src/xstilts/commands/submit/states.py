@@ -16,13 +16,13 @@ from types import ModuleType
 from typing import NamedTuple
 
 from xstilts.commands.graph import Cell
-from xstilts.commands.submit import ledger, slurm
+from xstilts.commands.submit import hq, ledger, slurm
 from xstilts.commands.submit.ledger import DONE, FAILED, RUNNING, Marker, Submission
 from xstilts.core.cluster import RECORD
 
 WAITING, BLOCKED, LOST = "waiting", "blocked", "lost"
 STATES = (DONE, RUNNING, WAITING, FAILED, BLOCKED, LOST)
-ENGINES: dict[str, ModuleType] = {"slurm": slurm}
+ENGINES: dict[str, ModuleType] = {"slurm": slurm, "hq": hq}
 
 
 @dataclass(frozen=True)
