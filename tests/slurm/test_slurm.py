@@ -64,7 +64,7 @@ class Project:
         found: Json = json.loads(said)
         return found | {"cells": {one["name"]: one for one in found["cells"]}}
 
-    def until(self, what: str, holds: Callable[[Json], bool], seconds: float = 240) -> Json:
+    def until(self, what: str, holds: Callable[[Json], bool], seconds: float = 600) -> Json:
         """Ask for the status until something holds."""
         end = time.monotonic() + seconds
         while not holds(found := self.status()):
@@ -127,7 +127,7 @@ def test_a_study_on_slurm_ends_as_a_sequential_one(
     assert counts(found) == {"done": 15}
     project.run("xstilts", "status")
     assert not projects.stages_run(project.run("dvc", "repro"))
-    sequential.finish()
+    sequential.finish(900)
     compare(project.lock(), Project(other, slurm).lock())
 
 

@@ -17,5 +17,6 @@ def test_a_server_that_is_not_there_is_named(
     monkeypatch.setenv("HQ_SERVER_DIR", str(tmp_path / "nobody"))
     with pytest.raises(UserError, match=r"no HyperQueue server answers .* Mend: `hq server"):
         show_submit("hq", dry_run=False)
+    assert not ledger.submissions()
     show_submit("slurm", dry_run=False)
     assert len(ledger.submissions()[-1].submitted()) == 15

@@ -29,8 +29,8 @@ def here() -> bool:
     return importlib.util.find_spec("hyperqueue") is not None
 
 
-def submit(submission: Submission, machine: Machine) -> dict[str, str]:
-    """Hand over all arrays and the task that records, as one job; its number.
+def submit(submission: Submission, machine: Machine) -> None:
+    """Hand over all arrays and the task that records, as one job, and note its number.
 
     Raises:
         UserError: no server answers.
@@ -52,7 +52,7 @@ def submit(submission: Submission, machine: Machine) -> dict[str, str]:
             tasks.append(task)
     last, log = _record(submission, machine), submission.folder / f"{RECORD}.log"
     _task(job, (last,), tasks, log, _asked(machine, RECORD))
-    return {JOB: str(client.submit(job).id)}
+    submission.numbers[JOB] = str(client.submit(job).id)
 
 
 def _task(

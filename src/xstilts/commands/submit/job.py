@@ -25,7 +25,7 @@ from xstilts.records import code
 
 MORE = 75  # exit code: there is more to do, in another job of the same number
 RESERVE = 1.2  # times the longest cell of this job so far must be left for another one
-NEWS = 30  # seconds in which a network file system shows what another machine has written
+NEWS = 60  # seconds in which a network file system shows what another machine has written
 
 
 class Job:

@@ -110,6 +110,9 @@ class Submission:
         return {cell for array in self.arrays for some in array.jobs.values() for cell in some}
 
 
+MARKER, KEPT = TypeAdapter(Marker), TypeAdapter(Submission)
+
+
 def marker_file(stage: str) -> Path:
     """Where a cell's marker is."""
     return JOBS / f"{stage}.json"
@@ -125,7 +128,7 @@ def marker(cell: Cell) -> Marker | None:
     path = marker_file(cell.name)
     if not path.exists():
         return None
-    found = _read(Marker, path)
+    found = _read(MARKER, path)
     return found if found.signature == cell.signature else None
 
 
@@ -152,10 +155,10 @@ def read(name: str) -> Submission:
     Raises:
         UserError: there is none.
     """
-    return _read(Submission, SUBMISSIONS / name / "submission.json")
+    return _read(KEPT, SUBMISSIONS / name / "submission.json")
 
 
-def _read(of: type[Kept], path: Path) -> Kept:
+def _read(of: TypeAdapter[Kept], path: Path) -> Kept:
     """A file of ours.
 
     Raises:
@@ -163,7 +166,7 @@ def _read(of: type[Kept], path: Path) -> Kept:
     """
     raw = files.read_json(path)
     try:
-        return TypeAdapter(of).validate_python(raw)
+        return of.validate_python(raw)
     except ValidationError as error:
         raise UserError(f"{path}: {describe(error)}. Mend: delete it, and submit again") from error
 

@@ -6,6 +6,7 @@ graph.signed -> ledger.undone -> arrays.arranged -> the engine, by a template of
 from __future__ import annotations
 
 import secrets
+import shutil
 import time
 from collections.abc import Mapping
 
@@ -54,12 +55,26 @@ def show_submit(engine: str, dry_run: bool) -> None:
         for one in queued.ended():
             one.ended = True
             one.write()
-        submission.write()
-        submission.numbers = ENGINES[engine].submit(submission, machine)
-        submission.write()
+        _hand_over(submission, machine)
     numbers = ", ".join(submission.numbers.values())
     console.print(f"submitted as {submission.name}: job {numbers}")
     console.print("`xstilts status` says how far it is; the last job records it all in dvc.lock.")
+
+
+def _hand_over(submission: Submission, machine: Machine) -> None:
+    """Submit; what the engine refuses whole leaves no trace.
+
+    Raises:
+        UserError: the engine refuses some or all of it.
+    """
+    submission.write()  # before its jobs, which read it
+    try:
+        ENGINES[submission.engine].submit(submission, machine)
+    finally:
+        if submission.numbers:
+            submission.write()
+        else:
+            shutil.rmtree(submission.folder)
 
 
 def _queue(engine: str, dry_run: bool) -> Queue:

@@ -19,7 +19,6 @@ from xstilts.core.machine import Machine
 
 TEMPLATE = "slurm.sbatch"
 SECONDS = 120  # that a busy controller is given for an answer
-LEFT = {"PENDING", "RUNNING", "SUSPENDED", "CONFIGURING", "COMPLETING", "REQUEUED", "STOPPED"}
 NUMBER = '"$SLURM_ARRAY_TASK_ID"'
 
 
@@ -28,13 +27,13 @@ def here() -> bool:
     return shutil.which("squeue") is not None
 
 
-def submit(submission: Submission, machine: Machine) -> dict[str, str]:
-    """Hand over all arrays, and the job that records; array -> number that SLURM gave it.
+def submit(submission: Submission, machine: Machine) -> None:
+    """Hand over all arrays, and the job that records, and note the number of each.
 
     Raises:
         UserError: SLURM refuses one; those before it are queued, and are recorded.
     """
-    given: dict[str, str] = {}
+    given = submission.numbers
     refused: UserError | None = None
     for array in submission.arrays:
         try:
@@ -50,7 +49,6 @@ def submit(submission: Submission, machine: Machine) -> dict[str, str]:
             f"{str(refused).partition('. Mend:')[0]}. Queued before it: {queued}. Mend: see the "
             "limits of your site and `cluster` in machine.yaml, then submit again for the rest"
         )
-    return given
 
 
 def _sbatch(
@@ -122,7 +120,7 @@ def queue(live: Iterable[Submission]) -> dict[tuple[str, str, int | None], tuple
     found: dict[tuple[str, str, int | None], tuple[str, str]] = {}
     for line in _said("squeue", *form, f"--name={','.join(names)}").splitlines():
         name, number, state, reason = line.split("|", 3)
-        if name in names and state in LEFT:
+        if name in names:
             found[(*names[name], int(number) if number.isdigit() else None)] = state, reason
     return found
 
