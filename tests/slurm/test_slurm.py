@@ -30,6 +30,7 @@ cluster:
     intermediate: {cells_per_job: 1, jobs_at_once: 2}
     transfer: {cells_per_job: 1}
 """
+STEP = re.compile(rf"(\d+)/{projects.STEPS}\b")
 LONG, SHORT = "world_qa-qaa-40-s1", "world_qa-qaa-10-s1"
 Json = dict[str, Any]
 
@@ -41,6 +42,19 @@ def slurm() -> Iterator[dict[str, str]]:
         pytest.skip(f"{name} is not here: `make test-slurm` installs it")
     with local_slurm.slurm() as environment:
         yield environment
+
+
+@pytest.fixture
+def sequential(
+    tmp_path: Path, new_study: Callable[[], Json]
+) -> Iterator[tuple[Path, projects.Repro]]:
+    """The same study by `dvc repro` in another folder, meanwhile."""
+    study = projects.crashing(new_study())
+    folder = projects.make(tmp_path / "sequential", study, projects.OFTEN)
+    repro = projects.Repro(folder, tmp_path / "sequential.log")
+    yield folder, repro
+    if repro.running():
+        repro.signal(signal.SIGKILL)
 
 
 class Project:
@@ -74,6 +88,13 @@ class Project:
         print(f"-- {what}", flush=True)
         return found
 
+    def steps(self, found: Json, cell: str) -> int:
+        """How many updates a running cell has told its log of; it tells of each tenth."""
+        marker = found["cells"][cell]["marker"] or {"log": "none"}
+        log = self.folder / marker["log"]
+        told = STEP.findall(log.read_text()) if log.exists() else []
+        return int(told[-1]) if told else 0
+
     def job(self, cell: str) -> str:
         """SLURM's name of the job that has a cell."""
         return str(self.status()["cells"][cell]["marker"]["job"])
@@ -100,12 +121,13 @@ def ended(found: Json) -> bool:
 
 
 def test_a_study_on_slurm_ends_as_a_sequential_one(
-    slurm: dict[str, str], tmp_path: Path, new_study: Callable[[], Json]
+    slurm: dict[str, str],
+    sequential: tuple[Path, projects.Repro],
+    tmp_path: Path,
+    new_study: Callable[[], Json],
 ) -> None:
     """Kill, cancel, requeue, fail; then submit again, and every hash in dvc.lock is the same."""
     study = projects.crashing(new_study())
-    other = projects.make(tmp_path / "sequential", study, projects.OFTEN)
-    sequential = projects.Repro(other, tmp_path / "sequential.log")  # meanwhile
     folder = projects.make(tmp_path / "cluster", study, projects.OFTEN + MACHINE)
     shutil.copytree(projects.ROOT / "cluster", folder / "cluster")
     project = Project(folder, slurm)
@@ -127,20 +149,19 @@ def test_a_study_on_slurm_ends_as_a_sequential_one(
     assert counts(found) == {"done": 15}
     project.run("xstilts", "status")
     assert not projects.stages_run(project.run("dvc", "repro"))
-    sequential.finish(900)
+    other, repro = sequential
+    repro.finish(900)
     compare(project.lock(), Project(other, slurm).lock())
 
 
 def disturb(project: Project) -> None:
     """What happens to jobs: the end of their time, preemption, a kill, a person."""
     pretrain, training = "pretrain@small", f"intermediate@small/{LONG}"
-    project.until("phase i runs", in_state(pretrain, "running"))
-    time.sleep(8)  # into the training
+    project.until("phase i trains", lambda found: project.steps(found, pretrain) > 0)
     # What SLURM does a minute before a job's time is over: the batch script alone is told.
     project.run("scancel", "--batch", "--signal=TERM", project.job(pretrain))
     project.until("phase i waits again, its state kept", in_state(pretrain, "waiting"))
-    project.until("phase ii runs", in_state(training, "running"))
-    time.sleep(8)
+    project.until("phase ii trains", lambda found: project.steps(found, training) > 0)
     project.run("scontrol", "requeue", project.job(training))  # as a preemption does
     project.until("phase ii waits again", in_state(training, "waiting"))
     bare = "transfer@small/none-s1"
@@ -176,10 +197,8 @@ def _see_what_failed(project: Project, found: Json) -> None:
 def _went_on(project: Project, log: str) -> None:
     """A second attempt begins where the first one was."""
     text = (project.folder / log).read_text()
-    attempts = [
-        [int(step) for step in re.findall(rf"(\d+)/{projects.STEPS}", part)]
-        for part in text.split("== attempt ")[1:]
-    ]
+    parts = text.split("== attempt ")[1:]
+    attempts = [[int(step) for step in STEP.findall(part)] for part in parts]
     steps = ", ".join(f"updates {part[0]} to {part[-1]}" for part in attempts)
     print(f"-- {log}: {steps}")
     assert len(attempts) == 2
