@@ -12,7 +12,7 @@ trap told TERM INT
 child=$!
 while wait "$child"; code=$?; kill -0 "$child" 2>/dev/null; do :; done # a signal ends `wait`, not what it waits for
 
-# 75: it was told to end, as its worker is. It must not look done: HyperQueue gives the task of a lost worker to another.
+# 75: it was told to end, as its worker is. It must not look done: the task of a lost worker goes to another one.
 [ "$code" != 75 ] || sleep 600
 # HyperQueue ends all that waits for a failed task, the last one, which records, too. The markers tell what failed.
 exit 0

@@ -22,6 +22,8 @@ import yaml
 
 pytestmark = pytest.mark.slurm
 
+# States twice a second: each training has one to go on from.
+STATES = "threads: 1\nmicro_batch: 4\nsave_seconds: 0.5\nsave_share: 1\n"
 MACHINE = """
 cluster:
   hours: 0.2
@@ -50,7 +52,7 @@ def sequential(
 ) -> Iterator[tuple[Path, projects.Repro]]:
     """The same study by `dvc repro` in another folder, meanwhile."""
     study = projects.crashing(new_study())
-    folder = projects.make(tmp_path / "sequential", study, projects.OFTEN)
+    folder = projects.make(tmp_path / "sequential", study, STATES)
     repro = projects.Repro(folder, tmp_path / "sequential.log")
     yield folder, repro
     if repro.running():
@@ -128,7 +130,7 @@ def test_a_study_on_slurm_ends_as_a_sequential_one(
 ) -> None:
     """Kill, cancel, requeue, fail; then submit again, and every hash in dvc.lock is the same."""
     study = projects.crashing(new_study())
-    folder = projects.make(tmp_path / "cluster", study, projects.OFTEN + MACHINE)
+    folder = projects.make(tmp_path / "cluster", study, STATES + MACHINE)
     shutil.copytree(projects.ROOT / "cluster", folder / "cluster")
     project = Project(folder, slurm)
     project.run("xstilts", "submit", "--dry-run")
