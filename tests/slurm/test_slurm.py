@@ -80,7 +80,7 @@ class Project:
         found: Json = json.loads(said)
         return found | {"cells": {one["name"]: one for one in found["cells"]}}
 
-    def until(self, what: str, holds: Callable[[Json], bool], seconds: float = 600) -> Json:
+    def until(self, what: str, holds: Callable[[Json], bool], seconds: float = 240) -> Json:
         """Ask for the status until something holds."""
         end = time.monotonic() + seconds
         while not holds(found := self.status()):
@@ -163,13 +163,13 @@ def disturb(project: Project) -> None:
     # What SLURM does a minute before a job's time is over: the batch script alone is told.
     project.run("scancel", "--batch", "--signal=TERM", project.job(pretrain))
     project.until("phase i waits again, its state kept", in_state(pretrain, "waiting"))
-    project.until("phase ii trains", lambda found: project.steps(found, training) > 0)
-    project.run("scontrol", "requeue", project.job(training))  # as a preemption does
-    project.until("phase ii waits again", in_state(training, "waiting"))
     bare = "transfer@small/none-s1"
     project.until("phase iii without an intermediate task runs", in_state(bare, "running"))
     project.run("scancel", project.job(bare))
-    project.until("it is cancelled for good", in_state(bare, "lost"))
+    project.until("phase ii trains", lambda found: project.steps(found, training) > 0)
+    project.run("scontrol", "requeue", project.job(training))  # as a preemption does
+    project.until("phase ii waits again", in_state(training, "waiting"))
+    project.until("what was cancelled stays so", in_state(bare, "lost"))
     last = f"transfer@small/{LONG}"
     project.until("phase iii runs", in_state(last, "running"))
     project.run("scancel", "--full", f"--signal={signal.SIGKILL.name[3:]}", project.job(last))
