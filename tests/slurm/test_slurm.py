@@ -22,8 +22,9 @@ import yaml
 
 pytestmark = pytest.mark.slurm
 
-# States twice a second: each training has one to go on from.
-STATES = "threads: 1\nmicro_batch: 4\nsave_seconds: 0.5\nsave_share: 1\n"
+# Long enough to be met by who looks each second, with states from which to go on.
+STEPS = 300
+STATES = "threads: 1\nmicro_batch: 4\nsave_seconds: 0.2\nsave_share: 1\n"
 MACHINE = """
 cluster:
   hours: 0.2
@@ -32,7 +33,7 @@ cluster:
     intermediate: {cells_per_job: 1, jobs_at_once: 2}
     transfer: {cells_per_job: 1}
 """
-STEP = re.compile(rf"(\d+)/{projects.STEPS}\b")
+STEP = re.compile(rf"(\d+)/{STEPS}\b")
 LONG, SHORT = "world_qa-qaa-40-s1", "world_qa-qaa-10-s1"
 Json = dict[str, Any]
 
@@ -51,12 +52,19 @@ def sequential(
     tmp_path: Path, new_study: Callable[[], Json]
 ) -> Iterator[tuple[Path, projects.Repro]]:
     """The same study by `dvc repro` in another folder, meanwhile."""
-    study = projects.crashing(new_study())
+    study = long(new_study())
     folder = projects.make(tmp_path / "sequential", study, STATES)
     repro = projects.Repro(folder, tmp_path / "sequential.log")
     yield folder, repro
     if repro.running():
         repro.signal(signal.SIGKILL)
+
+
+def long(study: Json) -> Json:
+    """A study with trainings of so many updates."""
+    study["pretrain"]["scratch"]["training"]["steps"] = STEPS
+    study["training"] = {"batch": 8, "steps": STEPS, "learning_rate": 1e-3, "max_length": 64}
+    return study
 
 
 class Project:
@@ -129,7 +137,7 @@ def test_a_study_on_slurm_ends_as_a_sequential_one(
     new_study: Callable[[], Json],
 ) -> None:
     """Kill, cancel, requeue, fail; then submit again, and every hash in dvc.lock is the same."""
-    study = projects.crashing(new_study())
+    study = long(new_study())
     folder = projects.make(tmp_path / "cluster", study, STATES + MACHINE)
     shutil.copytree(projects.ROOT / "cluster", folder / "cluster")
     project = Project(folder, slurm)
@@ -205,7 +213,7 @@ def _went_on(project: Project, log: str) -> None:
     print(f"-- {log}: {steps}")
     assert len(attempts) == 2
     assert attempts[1][0] > 1, "it went on from a state"
-    assert attempts[1][-1] == projects.STEPS
+    assert attempts[1][-1] == STEPS
 
 
 def compare(ours: Json, theirs: Json) -> None:
