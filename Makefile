@@ -10,7 +10,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
 STAMP := .venv/installed
 PIP := pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo mirror test test-all crashtest pythontest doctor lint bench ui clean
+.PHONY: help install demo mirror test test-all test-slurm crashtest pythontest doctor lint bench ui clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,10 +43,15 @@ mirror: install ## Run the study on real rows, from the mirror at XSTILTS_MIRROR
 	@xstilts where
 
 test: install ## Run the fast tests
-	pytest -m 'not slow and not crash and not pythons'
+	pytest -m 'not slow and not crash and not pythons and not slurm'
 
 test-all: install ## Run all tests but those that kill
-	pytest -m 'not crash and not pythons'
+	pytest -m 'not crash and not pythons and not slurm'
+
+test-slurm: install ## Run a small study on a SLURM of its own on this machine (Debian, as root)
+	@command -v slurmctld >/dev/null || [ -x /usr/sbin/slurmctld ] || { apt-get update -qq && \
+	  apt-get install -y -qq --no-install-recommends slurmctld slurmd slurm-client munge >/dev/null; }
+	pytest -m slurm -s
 
 crashtest: install ## Kill a small study at 26 moments; it must end with the same bytes (11 minutes)
 	pytest -m crash -s

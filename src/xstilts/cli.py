@@ -133,6 +133,45 @@ def repro(
 
 
 @app.command()
+def submit(
+    engine: Annotated[str, typer.Option(help="slurm, or hq: HyperQueue.")] = "slurm",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what it would submit, and submit nothing.")
+    ] = False,
+) -> None:
+    """Hand what is missing of the study in use to a cluster's scheduler (docs/cluster.md)."""
+    from xstilts.commands.submit.show import show_submit
+
+    show_submit(engine, dry_run)
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Say what of a submitted study is done, runs, waits or failed, and where its logs are."""
+    from xstilts.commands.submit.status import show_status
+
+    show_status(as_json)
+
+
+@app.command()
+def record(
+    of: Annotated[str | None, typer.Option(hidden=True, help="Its last job calls this.")] = None,
+) -> None:
+    """Write what a submission's jobs have done into dvc.lock; its last job does so by itself."""
+    from xstilts.commands.submit.record import show_record
+
+    show_record(of)
+
+
+@app.command("job", hidden=True)
+def run_job(submission: str, array: str, number: int) -> None:
+    """Run one job of a submission; schedulers call this."""
+    from xstilts.commands.submit.job import run_job
+
+    raise typer.Exit(run_job(submission, array, number))
+
+
+@app.command()
 def pin(
     names: Annotated[
         list[str] | None, typer.Argument(help="Tasks or models; all of the study in use.")

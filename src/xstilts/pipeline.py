@@ -82,7 +82,7 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
         if first:
             ids = tracker.finish(record, folder), tracker.experiment_id
             seconds = time.monotonic() - clock
-            hardware = machine.model_dump()
+            hardware = machine.model_dump(exclude={"cluster"})  # whose account is nobody's business
             made = (loaded.study, word, key, began, seconds, *ids, hardware, ran)
             provenance.write(*made, meter.joules(), peak())
             runs_page.write(loaded.study)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -59,3 +60,26 @@ def test_a_stage_that_fails_is_shown_and_the_rest_is_recorded(
     blocked.unlink()
     run(folder, "xstilts", "repro", "--jobs", "2")
     assert os.path.exists(folder / "report/small/index.html")
+
+
+def test_dvc_goes_on_after_a_failed_cell_with_k(
+    tmp_path: Path, new_study: Callable[[], dict[str, Any]]
+) -> None:
+    """`dvc repro -k` runs what does not read from it; the next run does the rest alone."""
+    folder = projects.make(tmp_path / "project", new_study())
+    run_id = "world_qa-qaa-10-s1"
+    taken = folder / f"models/intermediate/small/.{run_id}.lock"
+    taken.parent.mkdir(parents=True)
+    with taken.open("w") as handle:  # as if another process ran this cell
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        first = projects.start(folder, "dvc", "repro", "-k")
+        said, _ = first.communicate(timeout=300)
+    assert first.returncode, said
+    done = entries(folder)
+    assert "transfer@small/world_qa-qaa-40-s1" in done
+    assert f"transfer@small/{run_id}" not in done
+    again = stages_run(run(folder, "dvc", "repro"))
+    assert [line.split("'")[1] for line in again] == [
+        *(f"intermediate@small/{run_id}", f"transfer@small/{run_id}"),
+        *("aggregate@small", "report@small"),
+    ]

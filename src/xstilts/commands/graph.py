@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xstilts.core import flow, paths
+from xstilts.core import files, flow, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.records import code
@@ -15,6 +17,32 @@ from xstilts.records import code
 LOCK = Path("dvc.lock")
 CODE = "code"  # the stage that hashes code: what follows it depends on hashes alone
 Changes = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One stage of a study, with what decides its outputs.
+
+    Args:
+        signature: sha256 of its command, of the files that it reads and no stage makes, and of the
+            signatures of the stages that it reads from.
+        after: the stages that it reads from.
+        sources: the files that it reads and no stage makes -> sha256.
+        changed: whether DVC finds that its lock is not what is there now.
+    """
+
+    name: str
+    command: str
+    signature: str
+    after: tuple[str, ...]
+    sources: dict[str, str]
+    outputs: tuple[str, ...]
+    changed: bool
+
+    @property
+    def word(self) -> str:
+        """The word of its stage."""
+        return self.name.partition("@")[0]
 
 
 def cells(loaded: Params, runs: Iterable[str] | None = None) -> int:
@@ -133,6 +161,64 @@ def status() -> Changes:
     """
     with _repo() as repo:
         return _status(repo)
+
+
+def signed(loaded: Params) -> list[Cell]:
+    """All stages of a study, those first that others read from.
+
+    Raises:
+        UserError: DVC cannot read the project.
+    """
+    import networkx
+
+    code.write()  # as `dvc repro` does first
+    found: dict[str, Cell] = {}
+    hashes = _Hashes()
+    with _repo() as repo:
+        changed = set(_status(repo)) if ever_run(loaded.study) else every_stage(loaded)
+        graph = repo.index.graph
+        for stage in reversed(list(networkx.topological_sort(graph))):
+            name = _name(stage.addressing)
+            if name != CODE:
+                reads = sorted({_name(one.addressing) for one in graph.successors(stage)} - {CODE})
+                before = [found[one] for one in reads]
+                found[name] = _cell(name, stage, before, name in changed, hashes)
+    return list(found.values())
+
+
+class _Hashes(dict[Path, str]):
+    """Files and their sha256; many stages read the same."""
+
+    def __missing__(self, path: Path) -> str:
+        return self.setdefault(path, files.sha256_file(path))
+
+
+def _cell(
+    name: str, stage: Any, reads: Sequence[Cell], changed: bool, hashes: dict[Path, str]
+) -> Cell:
+    """A stage with its signature, from the signatures of those that it reads from."""
+    made = [Path(output) for one in reads for output in one.outputs]
+    params: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for dependency in stage.deps:
+        path = Path(os.path.relpath(dependency.fs_path))
+        if hasattr(dependency, "read_params"):  # of a file, which holds more, some keys alone
+            params[str(path)] = dependency.read_params(flatten=True)
+        elif not any(_overlap(path, output) for output in made):
+            sources |= {str(one): hashes[one] for one in _files(path)}
+    before = {one.name: one.signature for one in reads}
+    signature = files.sha256_json([str(stage.cmd), params, sources, before])
+    outputs = tuple(os.path.relpath(one.fs_path) for one in stage.outs)
+    return Cell(name, str(stage.cmd), signature, tuple(before), sources, outputs, changed)
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    """Whether two paths are the same, or one is in the other."""
+    return one == other or one in other.parents or other in one.parents
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
 def linked() -> bool:

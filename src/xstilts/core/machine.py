@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from xstilts.core import paths
+from xstilts.core.cluster import Cluster
 from xstilts.core.strict import Strict, load_yaml, parse
 
 # Tokens of a forward pass. A GPU waits for its orders where they are few: 32 windows of 384 tokens,
@@ -47,6 +48,8 @@ class Machine(Strict):
     # What lies in the CPU's memory and not on the GPU: the optimizer's moments and float32 weights,
     # or these and the layers' weights, too.
     offload: Literal["none", "optimizer", "parameters"] = "none"
+    # What `xstilts submit` asks for.
+    cluster: Cluster = Field(default_factory=lambda: Cluster.model_validate({}))
 
     @model_validator(mode="after")
     def offload_is_possible(self) -> Machine:
