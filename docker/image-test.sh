@@ -78,7 +78,8 @@ build() { # build TARGET: docker/Dockerfile, for the CPU
 }
 
 open() { # open TARGET: its root is at $image, and what it sets in $settings
-    image=$(buildah mount "$(buildah from --pull=never "$1")")
+    container=$(buildah from --pull=never "$1")
+    image=$(buildah mount "$container")
     mapfile -t settings < <(buildah inspect --type image \
         --format '{{range .OCIv1.Config.Env}}{{println .}}{{end}}' "$1" | sed '/^$/d')
 }
@@ -105,8 +106,9 @@ study() {
     mounts=() folder=/study
     run id
     run bash -c 'if touch /study/x 2>/dev/null; then echo "the root can be written"; exit 1; fi'
-    run xstilts plan | head -n 12
     run xstilts claims
+    say "uid 54321, in the image as it comes: xstilts plan" # DVC keeps notes beside the study
+    buildah run --user 54321:54321 "$container" -- xstilts plan | sed -n 1,12p
     say "the same, with a clone mounted at /study"
     chown --recursive 54321:54321 "$scratch/clone"
     mounts=(--bind "$scratch/clone" /study)
