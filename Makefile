@@ -10,7 +10,8 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
 STAMP := .venv/installed
 PIP := pip install --quiet --disable-pip-version-check
 
-.PHONY: help install demo mirror test test-all test-slurm crashtest pythontest doctor lint bench ui clean
+.PHONY: help install demo mirror test test-all test-slurm crashtest pythontest doctor lint bench ui clean \
+  image-lint image-test
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -72,6 +73,12 @@ bench: install ## Compare speed and memory with transformers' Trainer (15 minute
 
 ui: install ## Open the MLflow UI on the study in use
 	xstilts ui
+
+image-lint: ## Ask hadolint, Docker Compose, shellcheck and SkyPilot about docker/
+	docker/lint.sh
+
+image-test: ## Build the CPU image without Docker and run it read-only (as root on Debian; 15 GB)
+	docker/image-test.sh $(WHEELS)
 
 clean: ## Delete what runs made (.venv, the DVC cache and what is in git stay)
 	rm -rf data models results/transfer report/*/ .state mlruns/mlflow.db mlruns/artifacts

@@ -1,4 +1,4 @@
-"""Write requirements.lock, docker/torch-cpu.lock and docker/torch-cuda.lock from pyproject.toml.
+"""Write requirements.lock and the locks of docker/ from pyproject.toml.
 
     pip download --no-deps --dest wheels torch==2.13.0   # the CPU build, from PyTorch's CPU index
     python docker/lock.py wheels                         # [--upgrade]; needs pip-tools
@@ -11,6 +11,9 @@ torch is published twice under one version: a CPU build, and a CUDA build that w
 libraries. So each has a lock of its own, and requirements.lock holds all the rest. One torch with
 the hashes of both does not work: pip then takes the CUDA build, even with a CPU wheel at hand.
 What the CUDA build wants is asked of pip, when torch's version has changed.
+
+docker/server.lock is the part of requirements.lock that the tracking server needs, so that it has
+the MLflow of those who write to it, and no torch.
 """
 
 from __future__ import annotations
@@ -27,9 +30,11 @@ from typing import Any
 PYTHONS = ("3.11", "3.12", "3.13")
 LOCK = Path("requirements.lock")
 CPU, CUDA = Path("docker/torch-cpu.lock"), Path("docker/torch-cuda.lock")
+SERVER = Path("docker/server.lock")
+SERVED = ("boto3", "mlflow", "psycopg2-binary")  # of requirements.lock, with what they bring along
+EXTRAS = ["--extra=dev", "--extra=server"]
 COMPILE = [
     "--allow-unsafe",  # setuptools too
-    "--extra=dev",
     "--generate-hashes",
     "--no-emit-find-links",
     "--no-emit-index-url",
@@ -43,31 +48,46 @@ HEAD = """\
 # For {pythons} on linux x86_64. Made by docker/lock.py; used by `make install` and by the image:
 #     pip install --require-hashes --no-deps -r docker/torch-{build}.lock -r requirements.lock
 """
+SERVER_HEAD = """\
+# What the tracking server runs on: MLflow, PostgreSQL's and S3's clients, with hashes.
+# For Python 3.11 on linux x86_64. Made by docker/lock.py from requirements.lock; used by the image:
+#     pip install --require-hashes --no-deps -r docker/server.lock
+"""
 EVERY = "Python 3.11 to 3.13"
-ALL = "All that pyproject.toml and its [dev] bring along, but for torch"
+ALL = "All that pyproject.toml, its [dev] and its [server] bring along, but for torch"
 
 
 def main() -> None:
-    """Compile, resolve the CUDA build, write both files."""
+    """Compile, resolve the CUDA build, write all files."""
     folder = Path(sys.argv[1])
     wheels = sorted(folder.glob("torch-*+cpu-cp311-*_x86_64.whl"))
     if not wheels:
         sys.exit(f"{folder} holds no CPU wheel of torch for Python 3.11 (torch-*+cpu-cp311-*.whl)")
     sha256 = hashlib.sha256(wheels[-1].read_bytes()).hexdigest()
     version = wheels[-1].name.split("-")[1].removesuffix("+cpu")
-    text = compiled(folder, upgrade="--upgrade" in sys.argv)
+    known = LOCK.read_text() if LOCK.exists() and "--upgrade" not in sys.argv else ""
+    text = compiled([*EXTRAS, f"--find-links={folder}", "pyproject.toml"], known)
     write(text, version, sha256, cuda_pins(version))
+    SERVER.write_text(SERVER_HEAD + served())
 
 
-def compiled(wheels: Path, upgrade: bool) -> str:
-    """pip-compile's lock, with the CPU build of torch."""
+def compiled(arguments: list[str], known: str = "") -> str:
+    """pip-compile's lock; it keeps the versions of the lock that is known."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "out.lock"
-        if LOCK.exists() and not upgrade:
-            out.write_text(LOCK.read_text())  # pip-compile keeps the versions that it finds here
+        if known:
+            out.write_text(known)
         command = [sys.executable, "-m", "piptools", "compile", *COMPILE, f"--output-file={out}"]
-        subprocess.run([*command, f"--find-links={wheels}", "pyproject.toml"], check=True)
+        subprocess.run([*command, *arguments], check=True)
         return out.read_text()
+
+
+def served() -> str:
+    """The part of requirements.lock that the tracking server needs."""
+    with tempfile.NamedTemporaryFile("w", suffix=".in") as names:
+        names.write("\n".join(SERVED))
+        names.flush()
+        return compiled(["--no-annotate", f"--constraint={LOCK}", names.name])
 
 
 def cuda_pins(version: str) -> dict[str, str]:

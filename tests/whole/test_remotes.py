@@ -8,26 +8,18 @@ import getpass
 import http.server
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import servers
 from projects import SECRETS, run, stages_run
 
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    """A port of the loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def clone_of(project: Path, folder: Path) -> Path:
@@ -53,7 +45,7 @@ def sshd(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     for name in ("host", "user"):
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name)]
         subprocess.run(command, check=True)
-    port = free_port()
+    port = servers.free_port()
     settings = tmp_path / "sshd_config"
     settings.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {tmp_path}/host\nPidFile none\n"
@@ -66,21 +58,11 @@ def sshd(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         [program, "-D", "-e", "-f", str(settings)], stderr=(tmp_path / "sshd.log").open("wb")
     )
     try:
-        wait_for(port)
+        servers.wait_for(port)
         yield port, tmp_path / "user"
     finally:
         server.terminate()
         server.wait()
-
-
-def wait_for(port: int) -> None:
-    """Until a server listens."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError(f"nothing listens on port {port}")
 
 
 def add_remote(project: Path, url: str, **options: str) -> None:
@@ -105,21 +87,9 @@ def test_ssh(finished: Path, sshd: tuple[int, Path], tmp_path: Path) -> None:
 @pytest.fixture
 def s3() -> Iterator[str]:
     """An S3-compatible server on loopback with a bucket: its address."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=free_port(), verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    names = {"aws_access_key_id": "AWS_ACCESS_KEY_ID"}
-    names |= {"aws_secret_access_key": "AWS_SECRET_ACCESS_KEY"}
-    keys = {name: SECRETS[variable] for name, variable in names.items()}
-    boto3.client("s3", endpoint_url=address, region_name="us-east-1", **keys).create_bucket(
-        Bucket="lab"
-    )
-    yield address
-    server.stop()
+    keys = SECRETS["AWS_ACCESS_KEY_ID"], SECRETS["AWS_SECRET_ACCESS_KEY"]
+    with servers.s3(*keys, buckets=["lab"]) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_s3(finished: Path, s3: str, tmp_path: Path) -> None:
