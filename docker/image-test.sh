@@ -86,8 +86,8 @@ open() { # open TARGET: its root is at $image, and what it sets in $settings
 
 run() { # run COMMAND...: in the open image, whose root is read-only, as an arbitrary user
     say "read-only, uid 54321: $*"
-    bwrap --ro-bind "$image" / --dev /dev --proc /proc --perms 1777 --tmpfs /tmp \
-        --perms 1777 --tmpfs /cache "${mounts[@]}" --chdir "${folder:-/}" \
+    bwrap --ro-bind "$image" / --dev /dev --perms 1777 --tmpfs /dev/shm --proc /proc \
+        --perms 1777 --tmpfs /tmp "${mounts[@]}" --chdir "$folder" \
         --unshare-net --unshare-pid --unshare-ipc --unshare-uts --die-with-parent \
         setpriv --reuid=54321 --regid=54321 --clear-groups --no-new-privs --inh-caps=-all \
         env --ignore-environment "${settings[@]}" "$@"
@@ -103,7 +103,8 @@ study() {
         echo 'a file that must stay out is in the image'
         exit 1
     fi
-    mounts=() folder=/study
+    local cache=(--perms 1777 --tmpfs /cache)
+    mounts=("${cache[@]}") folder=/study
     run id
     run bash -c 'if touch /study/x 2>/dev/null; then echo "the root can be written"; exit 1; fi'
     run xstilts claims
@@ -111,7 +112,7 @@ study() {
     buildah run --user 54321:54321 "$container" -- xstilts plan | sed -n 1,12p
     say "the same, with a clone mounted at /study"
     chown --recursive 54321:54321 "$scratch/clone"
-    mounts=(--bind "$scratch/clone" /study)
+    mounts=("${cache[@]}" --bind "$scratch/clone" /study)
     run xstilts doctor
     run dvc repro subsample@demo/world_classes-qaa-s1 pretrain@demo
     run git diff --exit-code --stat dvc.lock code statistics
@@ -125,11 +126,14 @@ server() {
     mounts=() folder=/tmp
     run python -c 'import psycopg2, boto3, mlflow; print("MLflow", mlflow.__version__)'
     # shellcheck disable=SC2016  # it is the inner shell that expands
-    run timeout 120 bash -c 'mlflow server --backend-store-uri sqlite:////tmp/mlflow.db \
-        --workers 1 >/tmp/log 2>&1 & for _ in $(seq 100); do sleep 1; python -c "
-import urllib.request as web
-print(web.urlopen(\"http://127.0.0.1:5000/health\").read().decode())" 2>/dev/null && exit; done
-        cat /tmp/log; exit 1'
+    run bash -c 'mlflow server --backend-store-uri sqlite:////tmp/mlflow.db --workers 1 >/tmp/log 2>&1 &
+        for _ in $(seq 120); do
+            sleep 2
+            python -c "import urllib.request as web
+print(web.urlopen(\"http://127.0.0.1:5000/health\").read().decode())" 2>/dev/null && exit
+        done
+        cat /tmp/log
+        exit 1'
 }
 
 operators() { # CUDA's image stands empty, as the CPU build asks it for nothing
@@ -141,7 +145,7 @@ operators() { # CUDA's image stands empty, as the CPU build asks it for nothing
     buildah commit --quiet --rm "$made" xstilts-cuda >/dev/null
     build ops
     open ops
-    mounts=() folder=/study
+    mounts=(--perms 1777 --tmpfs /cache) folder=/study
     run python -c 'import torch, deepspeed.ops.adam.fused_adam_op as op; print(op.__file__)'
 }
 

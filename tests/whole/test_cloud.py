@@ -48,27 +48,31 @@ def launch(folder: Path, port: int) -> subprocess.CompletedProcess[str]:
 def test_what_one_machine_ran_another_fetches(
     tmp_path: Path, new_study: Callable[[], dict[str, Any]]
 ) -> None:
-    """A launch after one that failed goes on from the bucket, and one after that runs nothing."""
-
-    def machine(name: str) -> Path:
-        folder = projects.make(tmp_path / name / "study", new_study())
-        projects.commit(folder, "nothing has run")
-        return folder
-
+    """Once what git holds has come home, a launch anew fetches all and runs nothing."""
+    first = projects.make(tmp_path / "first/study", new_study())
+    projects.commit(first, "nothing has run")
     with servers.s3(*KEYS.values(), buckets=["lab"]) as port:
-        broken = machine("first")
-        (broken / "machine.yaml").write_text("processes: 0\n")  # rows are made without reading it
-        first = launch(broken, port)
-        second = launch(finished := machine("second"), port)
-        third = launch(fetched := machine("third"), port)
-    ran = [len(projects.stages_run(done.stdout)) for done in (first, second, third)]
-    print("stages run by three machines:", ran)
-    assert first.returncode != 0
-    for done in (second, third):
+        ran = launch(first, port)
+        projects.commit(first, "what came home")
+        second = tmp_path / "second/study"
+        projects.run(tmp_path, "git", "clone", "-q", str(first), str(second))
+        fetched = launch(second, port)
+    for done in (ran, fetched):
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert 0 < ran[1] < projects.STAGES
-    assert ran[2] == 0
-    for name in ("dvc.lock", "report/small/index.html"):
-        assert (fetched / name).read_bytes() == (finished / name).read_bytes()
-    said = "".join(done.stdout + done.stderr for done in (first, second, third))
-    assert not [key for key in KEYS.values() if key in said]
+        assert not [key for key in KEYS.values() if key in done.stdout + done.stderr]
+    assert len(projects.stages_run(ran.stdout)) == projects.STAGES
+    assert projects.stages_run(fetched.stdout) == []
+    page = "report/small/index.html"
+    assert (second / page).read_bytes() == (first / page).read_bytes()
+
+
+def test_a_study_that_fails_fails_the_task(
+    tmp_path: Path, new_study: Callable[[], dict[str, Any]]
+) -> None:
+    """Else a machine would be given back as if all were well."""
+    folder = projects.make(tmp_path / "broken/study", new_study(), machine="processes: 0\n")
+    projects.commit(folder, "nothing has run")
+    with servers.s3(*KEYS.values(), buckets=["lab"]) as port:
+        done = launch(folder, port)
+    assert done.returncode != 0
+    assert "pushed" in done.stdout or "up to date" in done.stdout
