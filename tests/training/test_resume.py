@@ -131,15 +131,27 @@ def test_a_state_that_was_altered_is_not_read(
     assert same(tmp_path / "straight", place)
 
 
-def test_a_state_counts_when_its_hashes_are_there(tmp_path: Path) -> None:
-    """Killed while a state is written: what is half there is not looked at."""
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_state_counts_when_its_hashes_are_there(
+    tmp_path: Path, counted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while a state is written: what is half there is not looked at, and goes at once.
+
+    Later it would be deleted as an older one, while a state is written in its place again.
+    """
     jobs.run(str(tmp_path / "straight"), 1)
     place = tmp_path / "stopped"
     jobs.run(str(place), 1, stop=FIVE)
     half = place / "zero" / "step6"
     half.mkdir()
     (half / "mp_rank_00_model_states.pt").write_bytes(b"half")
+    if not counted:
+        (place / state.HASHES).unlink()
+    there: list[bool] = []
+    update = loop._update
+    monkeypatch.setattr(loop, "_update", lambda *run: there.append(half.exists()) or update(*run))
     jobs.run(str(place), 1)
+    assert not there[0]
     assert same(tmp_path / "straight", place)
     assert not (place / "zero").exists()
     assert not (place / state.HASHES).exists()

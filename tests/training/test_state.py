@@ -132,10 +132,17 @@ def test_a_disk_that_is_full_is_told(
 ) -> None:
     """In the thread as on the training's path: the file, the reason, the mend."""
     monkeypatch.setattr(memory, "available", lambda: room)
-    for name in ("mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt"):
-        file = tmp_path / "zero/step2" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.symlink_to("/dev/full")
+    load = state.load
+
+    def full(*run: Any) -> Any:
+        found = load(*run)
+        for name in ("mp_rank_00_model_states.pt", "zero_pp_rank_0_mp_rank_00_optim_states.pt"):
+            file = tmp_path / "zero/step2" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.symlink_to("/dev/full")
+        return found
+
+    monkeypatch.setattr(state, "load", full)
     with pytest.raises(UserError, match=r"step2/.*_states\.pt: the disk is full\. Mend: make room"):
         jobs.run(str(tmp_path), 1)
     assert not (tmp_path / state.HASHES).exists()
@@ -151,7 +158,6 @@ def test_the_end_of_a_training_waits_for_no_state(
         raise writer.Abandoned
 
     monkeypatch.setattr(loop, "SAVE_CHECK", 6)
-
     monkeypatch.setattr(loop, "LOOK", float("inf"))  # however slow this machine is
     monkeypatch.setattr(writer.HashedFile, "write", slow)
     machine = jobs.Machine(zero=1, threads=1, micro_batch=2, **jobs.EVER)

@@ -141,6 +141,7 @@ def load(engine: Any, state: Path, workers: Workers) -> dict[str, Any] | None:
     """Bring `engine` to the latest state; its `client`, or None where there is none to trust."""
     known, folder = state / HASHES, state / FOLDER
     if not workers.first(known.exists):
+        _forget(folder, "", workers)
         return None
     tag, told = workers.first(lambda: _told(known))
     if _hashes(folder / tag, workers) != told:
@@ -154,9 +155,21 @@ def load(engine: Any, state: Path, workers: Workers) -> dict[str, Any] | None:
             drop(state)
         workers.barrier()
         return None
+    _forget(folder, tag, workers)
     _, client = engine.load_checkpoint(str(folder), tag=tag, load_lr_scheduler_states=False)
     found: dict[str, Any] = client
     return found
+
+
+def _forget(folder: Path, tag: str, workers: Workers) -> None:
+    """Delete what a killed training has left of other states, before one is written there anew.
+
+    Later they would be taken for older ones, and go while their place is being filled again.
+    """
+    if workers.rank == 0:
+        for left in [one for one in folder.glob("step*") if one.name != tag]:
+            shutil.rmtree(left, ignore_errors=True)
+    workers.barrier()
 
 
 def _told(known: Path) -> tuple[str, dict[str, str] | None]:
