@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import secrets
 import shutil
-import time
 from collections.abc import Mapping
+from datetime import datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -129,7 +129,7 @@ def _submission(
         one.name: 60.0 * script.minutes(machine.cluster.asked(one.word).hours) for one in arrays
     }
     done = [cell.name for cell in cells if cell.name not in undone]
-    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    name = f"{datetime.now():%Y%m%d-%H%M%S%f}-{secrets.token_hex(2)}"
     return Submission(name, loaded.study, engine, undone, arrays, done, seconds)
 
 
