@@ -6,7 +6,6 @@ None of it is computed here anew from trainings: that is `dvc repro`.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 from collections import defaultdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from statistics import fmean
 from types import ModuleType
 from typing import Any
 
+import projects
 import pytest
 import yaml
 
@@ -126,12 +126,7 @@ def test_verdicts_are_those_of_the_rows(results: Results) -> None:
 @pytest.fixture(scope="module")
 def tables() -> ModuleType:
     """docs/tables.py."""
-    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs/tables.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return projects.script(ROOT / "docs/tables.py")
 
 
 def test_pages_show_what_xstilts_prints(tables: ModuleType) -> None:

@@ -1,12 +1,12 @@
 """bench/speed.py measures all that it names, in small, and README.md shows what is kept."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import projects
 import pytest
 
 LINES = {"train", "peak", "predict", "engine", "memory", "disk", "tokens"}
@@ -16,13 +16,7 @@ AROUND = {"start", "stage", "statistics", "plan", "result"}
 @pytest.fixture(scope="module")
 def table(root: Path) -> ModuleType:
     """bench/table.py, which is no package's."""
-    spec = importlib.util.spec_from_file_location("bench_table", root / "bench/table.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look there
-    spec.loader.exec_module(module)
-    return module
+    return projects.script(root / "bench/table.py")
 
 
 def test_a_ratio_above_one_says_that_the_kit_is_better(table: ModuleType) -> None:

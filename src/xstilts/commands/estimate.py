@@ -19,6 +19,7 @@ from xstilts.core import files, flow, paths
 from xstilts.core.params import Params, Part, Subset, Target, Training
 from xstilts.kinds.spec import KINDS
 from xstilts.model import published
+from xstilts.records import provenance
 
 FLOPS = 1.1e14  # sustained: an A100 at 35 % of its 3.12e14 in bf16
 CORE_FLOPS = 6.5e10  # of a CPU's core: NLI with 12 layers x 384 on two of them (bench/README.md)
@@ -197,8 +198,7 @@ class Estimate:
         for path in sorted(Path("provenance", self.loaded.study, word).glob("*.json")):
             found = files.read_json(path)
             if path.stem in getattr(self.loaded, word, {}) or path.stem == self.loaded.study:
-                laid = found.get("machine") or {}
-                workers = laid.get("processes", 1) * laid.get("nodes", 1)
+                workers = provenance.workers(found.get("machine") or {})
                 seconds += found.get("seconds", 0.0) * workers
                 operations += self.operations(word, path.stem)
                 runs += 1

@@ -111,8 +111,7 @@ def rounds(loaded: Params) -> Iterator[dict[str, str]]:
 def _ready(loaded: Params) -> dict[str, str]:
     """Changed stages that read nothing which a changed stage makes -> their commands."""
     with _repo() as repo:
-        changed = set(_status(repo)) if ever_run(loaded.study) else every_stage(loaded)
-        found = _reached(repo, changed)
+        found = _reached(repo, _changed(repo, loaded))
         return {_name(stage.addressing): str(stage.cmd) for stage, waits in found if not waits}
 
 
@@ -175,8 +174,7 @@ def signed(loaded: Params) -> list[Cell]:
     found: dict[str, Cell] = {}
     hashes = _Hashes()
     with _repo() as repo:
-        changed = set(_status(repo)) if ever_run(loaded.study) else every_stage(loaded)
-        graph = repo.index.graph
+        changed, graph = _changed(repo, loaded), repo.index.graph
         for stage in reversed(list(networkx.topological_sort(graph))):
             name = _name(stage.addressing)
             if name != CODE:
@@ -238,6 +236,11 @@ def linked() -> bool:
         Path(cache.path).mkdir(parents=True, exist_ok=True)
         beside = repo.fs.join(repo.root_dir, "output")  # tried under another name in this folder
         return bool(test_links(wanted, cache.fs, cache.path, repo.fs, beside))
+
+
+def _changed(repo: Any, loaded: Params) -> set[str]:
+    """Stages that are not as their lock says; DVC need not look where none was ever run."""
+    return set(_status(repo)) if ever_run(loaded.study) else every_stage(loaded)
 
 
 def _status(repo: Any) -> Changes:

@@ -15,11 +15,11 @@ from xstilts.commands import graph, power
 from xstilts.commands.estimate import CORE_FLOPS, FLOPS, Estimate, Rate
 from xstilts.commands.obstacles import obstacles
 from xstilts.commands.peaks import Peaks
+from xstilts.commands.tables import plain
 from xstilts.core import design, files, flow, paths
 from xstilts.core.params import Intermediate, Params
 
 MANY = 40  # runs, from which a line each says less than a line a task
-PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
 WIDTH = 100  # columns that the tables need
 SHOWN = 12  # languages that are named; more are counted
 DAYS = 7  # on a CPU; who would wait for longer has a GPU
@@ -107,7 +107,7 @@ def _count(rows: int | None) -> str:
 
 def _stages(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
     """A row per stage: how often, what is done, what it costs."""
-    table = Table("stage", "all", "done", "would run", "GPU hours", **PLAIN)  # type: ignore[arg-type]
+    table = plain("stage", "all", "done", "would run", "GPU hours")
     for word in flow.WORDS:
         keys = graph.keys(loaded, word)
         names = {graph.stage_name(loaded.study, word, key) for key in keys}
@@ -119,7 +119,7 @@ def _stages(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
 
 def _runs(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
     """A row per run: what it is and what of it is done."""
-    table = Table(**PLAIN)  # type: ignore[arg-type]
+    table = plain()
     table.add_column("run", no_wrap=True)  # ids are there to be copied
     for name in ("method", "rows", "seed", "hours", "intermediate", "transfer"):
         table.add_column(name)
@@ -142,7 +142,7 @@ def _grouped(loaded: Params, pending: set[str], estimate: Estimate) -> Table:
         key = (spec.task, spec.method, spec.language, spec.variant)
         groups.setdefault(key, []).append(run)
     sizes = _ordered(spec.size for spec in loaded.intermediate.values())
-    table = Table(**PLAIN)  # type: ignore[arg-type]
+    table = plain()
     for name in ("task", "method", "in", "variant"):
         table.add_column(name, no_wrap=True)
     for name in (*map(_short, sizes), "rows", "hours"):
@@ -199,7 +199,7 @@ def _cell(
 def _targets(loaded: Params, estimate: Estimate) -> Table:
     """A row per target: where it is trained and scored."""
     names = ("target", "kind", "trained in", "scored in", "rows", "protocol")
-    table = Table(**PLAIN)  # type: ignore[arg-type]
+    table = plain()
     for name in names:
         table.add_column(name, no_wrap=name != "scored in")
     for name, spec in loaded.targets.items():

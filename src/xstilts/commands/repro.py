@@ -12,9 +12,9 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -32,6 +32,7 @@ from rich.progress import (
 
 from xstilts.commands import graph
 from xstilts.commands.forked import Forks
+from xstilts.commands.signals import told_to_end
 from xstilts.core import design, flow, paths
 from xstilts.core.errors import UserError
 from xstilts.core.machine import load_machine
@@ -113,7 +114,7 @@ def show_repro(jobs: int, forks: Forks) -> None:
     done = 0
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         at_once = Jobs(forks, console, bar)
-        with _ended_together(at_once), ThreadPoolExecutor(jobs) as pool:
+        with told_to_end(at_once.stop), ThreadPoolExecutor(jobs) as pool:
             for ready in graph.rounds(loaded):
                 at_once.environment = _environment(jobs, ready)
                 done += _round(at_once, pool, ready)
@@ -143,18 +144,6 @@ def _round(jobs: Jobs, pool: ThreadPoolExecutor, ready: dict[str, str]) -> int:
     finished = [name for name, good in zip(ready, succeeded, strict=True) if good]
     graph.record(finished)
     return len(finished)
-
-
-@contextmanager
-def _ended_together(jobs: Jobs) -> Iterator[None]:
-    """SIGTERM and SIGINT go on to the stages, which keep what they have done."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, jobs.stop) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 def _failure(console: Console, failed: dict[str, int]) -> UserError:

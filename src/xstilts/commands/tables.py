@@ -1,4 +1,4 @@
-"""The look of the tables that commands print below a title of their own."""
+"""The look of the tables that commands print."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ from rich import box
 from rich.table import Table
 
 
+def plain(*columns: str) -> Table:
+    """An empty table without lines, of many short rows."""
+    return Table(*columns, box=None, padding=(0, 2, 0, 0))
+
+
 def titled(title: str, below: int = 0) -> Table:
-    """An empty table.
+    """An empty table below a title of its own.
 
     Args:
         below: empty lines below each row.

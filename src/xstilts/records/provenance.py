@@ -7,6 +7,7 @@ it names hardware and versions, never a host, a user, a path outside the project
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
@@ -147,6 +148,12 @@ def _publishable(value: Any) -> Any:
         return value
     text = str(value)
     return None if value is None or re.search(r"(^|[\s=:])[/~]|\\|@", text) else text
+
+
+def workers(machine: Mapping[str, Any]) -> float:
+    """Processes of a recorded run on all nodes, of which older records know one."""
+    told = (machine.get(name) for name in ("processes", "nodes"))
+    return math.prod(float(one) if isinstance(one, int | float) else 1.0 for one in told)
 
 
 def _number(variable: str) -> int | None:

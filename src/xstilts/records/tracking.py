@@ -107,7 +107,7 @@ class _Run(Tracker):
         self._study = spec["study"]
         self.experiment_id: str = tracking_store.experiment(client, self._study)
         name = f"{spec['stage']} {spec['key']}"
-        if not times and client.tracking_uri.startswith("sqlite"):
+        if not times and tracking_store.is_own(client):
             tracking_store.close_dead(client, self.experiment_id, name)
         start = times[0] if times else self._now()
         tags = tracking_shared.synced_tags if times else tracking_shared.live_tags
@@ -197,7 +197,7 @@ def sync(study: str) -> int:
     with _told(), tracking_store.unsettled():
         client = tracking_store.open_store()
         known = _finished(client, study)
-        if not tracking_shared.is_own(client):
+        if not tracking_store.is_own(client):
             known.drop_twins(client)
         for folder, record, (start, end, git) in records:
             key, commit = tracking_view.run_key(record), git.get("commit") or ""
@@ -255,7 +255,7 @@ def tag_claims(study: str, verdicts: Mapping[str, str]) -> None:
         return
     with _told():
         client = tracking_store.open_store()
-        if tracking_shared.is_own(client):
+        if tracking_store.is_own(client):
             tracking_store.show(client, study, tags)
         for run_id in _answering(client, study):
             tracking_store.send(client, run_id, tags=tags.items())
@@ -265,7 +265,7 @@ def _answering(client: MlflowClient, study: str) -> Iterator[str]:
     """Ids of the runs that joined and showed the scores of this clone."""
     place = tracking_store.experiment(client, study)
     for stage, folder in (("aggregate", paths.aggregated(study)), ("report", paths.report(study))):
-        if tracking_shared.is_own(client):
+        if tracking_store.is_own(client):
             query = f"tags.stage = '{stage}' and attributes.status = 'FINISHED'"
             for run in client.search_runs([place], query, max_results=1):
                 yield run.info.run_id

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xstilts.core import paths
+from xstilts.records.tracking_store import is_own
 from xstilts.records.tracking_view import RUN_KEY
 
 if TYPE_CHECKING:
@@ -28,11 +29,6 @@ USER = "mlflow.user"
 SYNCED = "xstilts.synced"  # a run that was made from records, not live
 WORKSPACE = "xstilts.workspace"  # of what a clone has written and may delete: means over seeds
 ANY = 50_000  # runs of a query, MLflow's most
-
-
-def is_own(client: MlflowClient) -> bool:
-    """Whether the store is a file of this project, and no server."""
-    return str(client.tracking_uri).startswith("sqlite")
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,17 @@ def unsettled() -> Iterator[None]:
         event.remove(Engine, "connect", hurry)
 
 
+def is_own(client: MlflowClient) -> bool:
+    """Whether the store is a file of this project, and no server."""
+    return str(client.tracking_uri).startswith("sqlite")
+
+
 def experiment(client: MlflowClient, study: str) -> str:
     """The id of the study's experiment, made on first use, restored when deleted in the UI."""
     found = client.get_experiment_by_name(study)
     if found is None:
         # No absolute path: a project may move, or be seen at another place inside a container.
-        place = SCHEME + study if client.tracking_uri.startswith("sqlite") else None
+        place = SCHEME + study if is_own(client) else None
         try:
             return str(client.create_experiment(study, place, tracking_view.EXPERIMENT_TAGS))
         except Exception:  # another process may have been faster

@@ -112,7 +112,8 @@ def _head(results: Results, pairs: bool) -> Iterator[str]:
     """One line of names; two where each target has two columns."""
     marks = {target: tex(seen_table.mark(results, target)) for target in results.targets}
     names = [
-        "mean" if target == ALL else _title(target) + marks[target] for target in results.columns
+        "mean" if target == ALL else tex(title(target)) + marks[target]
+        for target in results.columns
     ]
     settings = ["intermediate task", "rows", "method"]
     if not pairs:
@@ -162,15 +163,15 @@ def _setting(group: Row) -> list[str]:
     words = {"single": "", "shuffled": "shuffled", "multi": "several tasks", "mlm": "MLM"}
     method = [words.get(group["method"], group["method"]), group["variant"]]
     return [
-        f"{_title(group['task'])} ({tex(group['source_language'])})",
+        f"{tex(title(group['task']))} ({tex(group['source_language'])})",
         size_text(group["size"]),
         tex(", ".join(part for part in method if part)),
     ]
 
 
-def _title(name: str) -> str:
+def title(name: str) -> str:
     """The title of a task; a mix has its name alone."""
-    return tex(tasks.load(name).title if name in tasks.NAMES else name)
+    return tasks.load(name).title if name in tasks.NAMES else name
 
 
 def _entries(cell: Row | None, best: bool, pairs: bool) -> list[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from xstilts import tasks
 from xstilts.report import claims as words
 from xstilts.report import main_table, seen_table
 from xstilts.report.data import Results, Row, signed, size_text, stars
@@ -23,9 +22,10 @@ DAGGER = "; † a run predicts one class only in some language"
 
 def scores(results: Results) -> str:
     """A line per setting: each target and their mean, with the gain; then what the marks say."""
-    names = ["mean" if target == ALL else _title(target) for target in results.columns]
-    marks = ["" if t == ALL else seen_table.mark(results, t) for t in results.columns]
-    columns = [f"{name}{mark}" for name, mark in zip(names, marks, strict=True)]
+    columns = [
+        "mean" if target == ALL else main_table.title(target) + seen_table.mark(results, target)
+        for target in results.columns
+    ]
     best = {target: main_table.best_of(results, target) for target in results.columns}
     rows = [
         [_setting(group), size_text(group["size"]) if group["size"] else ""]
@@ -61,12 +61,12 @@ def _setting(group: Row) -> str:
         name = {"none": "none", "best": "best for each target"}[group["method"]]
         return ", ".join(part for part in (name, group["variant"]) if part)
     method = {"single": "", "shuffled": "labels shuffled"}.get(group["method"], group["method"])
-    parts = [f"{_title(group['task'])} ({group['source_language']})", method, group["variant"]]
+    parts = [
+        f"{main_table.title(group['task'])} ({group['source_language']})",
+        method,
+        group["variant"],
+    ]
     return ", ".join(part for part in parts if part)
-
-
-def _title(name: str) -> str:
-    return tasks.load(name).title if name in tasks.NAMES else name
 
 
 def _cell(row: Row | None, best: bool) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from xstilts.core import flow, paths
 from xstilts.core.files import write_bytes
+from xstilts.records import provenance
 
 MLFLOW = "http://127.0.0.1:5000"
 LEFT_OUT = ("stage", "key", "study", "mlflow_run_id", "mlflow_experiment_id")
@@ -78,7 +79,7 @@ def _cost(stages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     rows, whole, work, told = [], 0.0, 0.0, 0.0
     for word, found in stages.items():
         took = [_number(content.get("seconds")) for content in found.values()]
-        processes = [_workers(_part(content, "machine")) for content in found.values()]
+        processes = [provenance.workers(_part(content, "machine")) for content in found.values()]
         busy = sum(one * count for one, count in zip(took, processes, strict=True))
         joules = sum(
             _number(value)
@@ -95,11 +96,6 @@ def _cost(stages: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     names = ("stage", "runs", "time", "processes × time", "energy", "peak memory", "on")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     return _table("Cost", head, "\n".join(rows))
-
-
-def _workers(machine: Mapping[str, Any]) -> float:
-    """Processes of a run, on all nodes."""
-    return _number(machine.get("processes"), 1) * _number(machine.get("nodes"), 1)
 
 
 def _cost_row(

@@ -10,13 +10,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 from xstilts.commands.graph import Cell
 from xstilts.commands.repro import log_file
+from xstilts.commands.signals import told_to_end
 from xstilts.commands.submit import ledger
 from xstilts.commands.submit.ledger import DONE, FAILED, RUNNING, STOPPED, Marker, Submission
 from xstilts.core import files
@@ -156,7 +156,7 @@ def run_job(name: str, array: str, number: int) -> int:
             f"the submission {name} has no job {number} in {array!r}. Mend: `xstilts status`"
         )
     job = Job(submission, _called(array, number), submission.seconds[array])
-    with _stopped_by_signal(job):
+    with told_to_end(job.stop):
         return job.run(jobs[number])
 
 
@@ -164,14 +164,3 @@ def _called(array: str, number: int) -> str:
     """What a person asks the scheduler for."""
     slurm = os.environ.get("SLURM_ARRAY_JOB_ID")
     return f"{slurm}_{os.environ.get('SLURM_ARRAY_TASK_ID')}" if slurm else f"{array}/{number}"
-
-
-@contextmanager
-def _stopped_by_signal(job: Job) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, job.stop) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

@@ -20,13 +20,13 @@ from xstilts.commands.submit import ledger, script
 from xstilts.commands.submit.arrays import arranged
 from xstilts.commands.submit.ledger import Array, Submission
 from xstilts.commands.submit.states import ENGINES, Queue, queue
+from xstilts.commands.tables import plain
 from xstilts.core import design
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine, load_machine
 from xstilts.core.params import Params
 
 WIDTH = 120  # columns that the table needs
-PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
 
 
 def show_submit(engine: str, dry_run: bool) -> None:
@@ -161,7 +161,7 @@ def _tell(
 def _table(arrays: list[Array], machine: Machine) -> Table:
     """A row per array."""
     names = ("array", "jobs", "cells", "asks for", "after", "job by job after")
-    table = Table(*names, **PLAIN)  # type: ignore[arg-type]
+    table = plain(*names)
     for one in arrays:
         cells = sum(len(some) for some in one.jobs.values())
         after = ", ".join(one.after)

@@ -15,11 +15,11 @@ from rich.table import Table
 from xstilts.commands.submit import ledger
 from xstilts.commands.submit.ledger import DONE, FAILED, RUNNING, Submission
 from xstilts.commands.submit.states import BLOCKED, LOST, STATES, Queue, State, queue, states
+from xstilts.commands.tables import plain
 from xstilts.core import design, files, flow
 from xstilts.core.cluster import RECORD
 from xstilts.core.errors import UserError
 
-PLAIN = {"box": None, "padding": (0, 2, 0, 0)}
 WIDTH = 100  # columns that the table needs
 SHOWN = 20  # cells of a kind that are named
 
@@ -74,7 +74,7 @@ def _content(submission: Submission, found: list[State], queued: Queue) -> dict[
 
 def _table(submission: Submission, found: list[State]) -> Table:
     """A row per stage word."""
-    table = Table("stage", "all", *STATES, **PLAIN)  # type: ignore[arg-type]
+    table = plain("stage", "all", *STATES)
     counts = _counts(submission, found)
     for word, some in counts.items():
         row = [str(some[state] or "") for state in STATES]
