@@ -80,7 +80,11 @@ def test_plots_draw_both_revisions(compared: Path) -> None:
 
 
 def test_looking_reruns_nothing_and_is_committed_by_git_alone(compared: Path) -> None:
-    """The metrics are in git; the points are in DVC's cache with the report."""
+    """The metrics and verdicts are in git; the points are in DVC's cache with the report."""
     assert not projects.stages_run(projects.run(compared, "dvc", "repro"))
     tracked = projects.run(compared, "git", "ls-files", "report", "design/settings").split()
-    assert tracked == ["design/settings/small.json", "report/small.metrics.json"]
+    assert tracked == [
+        "design/settings/small.json",
+        "report/small.claims.json",
+        "report/small.metrics.json",
+    ]
