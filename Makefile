@@ -81,4 +81,4 @@ image-test: ## Build the CPU image without Docker and run it read-only (as root 
 	docker/image-test.sh $(WHEELS)
 
 clean: ## Delete what runs made (.venv, the DVC cache and what is in git stay)
-	rm -rf data models results/transfer report/*/ .state mlruns/mlflow.db mlruns/artifacts
+	rm -rf data models results/predictions report/*/ .state mlruns/mlflow.db mlruns/artifacts

@@ -180,7 +180,8 @@ def result(note: Note, scale: Scale, place: Path) -> None:
 
     folder = project(place)
     projects.run(folder, "xstilts", "transfer", "small/none-s1")
-    kept = size(folder / "results/transfer/small/none-s1") / 1e6
+    folders = (folder / "results" / word / "small/none-s1" for word in ("transfer", "predictions"))
+    kept = sum(map(size, folders)) / 1e6
     scores = json.loads((folder / "results/transfer/small/none-s1/scores.json").read_text())
     rows = len(scores["rows"])
     note("result", f"results of a transfer run, {rows} score rows", "MB", [kept])
@@ -227,7 +228,7 @@ def read_all() -> None:
 
     for folder in Path("results/transfer/fake").iterdir():
         json.loads((folder / "scores.json").read_text(encoding="utf-8"))
-        pq.read_table(folder / "predictions.parquet")
+        pq.read_table(folder / "examples.parquet")
 
 
 def main() -> None:

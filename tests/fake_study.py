@@ -175,7 +175,7 @@ def ability(spec: dict, name: str, distance: int) -> float:
 def cell(
     run: str, spec: dict, one: Target, language: str, distance: int, examples: int
 ) -> tuple[list[scores.ScoreRow], dict[str, list]]:
-    """Score rows and predictions of one run on one target in one language."""
+    """Score rows and examples of one run on one target in one language."""
     # Difficulty is the example's own, the same for all runs: this is what makes pairing useful.
     name = one.task
     difficulty = np.random.default_rng([1, len(name)]).normal(size=examples)
@@ -202,12 +202,12 @@ def cell(
             model_sha=f"{sum(map(ord, run)):064x}"[::-1],
         ) for place, metric in enumerate(names)
     ]  # fmt: skip
-    predictions = {
+    added = {
         "target": [name] * examples, "language": [language] * examples,
-        "id": [f"{i}" for i in range(examples)], "prediction": ["0"] * examples,
+        "id": [f"{i}" for i in range(examples)],
         "num": num.tolist(), "den": [1.0] * examples,
     }  # fmt: skip
-    return rows, predictions
+    return rows, added
 
 
 def write(study: Params, examples: int = 200) -> None:
@@ -220,8 +220,8 @@ def write(study: Params, examples: int = 200) -> None:
             for distance, language in enumerate(one.languages):
                 found, part = cell(run, spec.model_dump(), one, language, distance, examples)
                 rows += found
-                tables.append(pa.table(part, schema=scores.PREDICTIONS_SCHEMA))
+                tables.append(pa.table(part, schema=scores.EXAMPLES_SCHEMA))
         folder = Path(paths.transferred(study.study, run))
         write_json(folder / "scores.json", scores.to_json(rows))
-        write_parquet(folder / "predictions.parquet", pa.concat_tables(tables))
+        write_parquet(folder / "examples.parquet", pa.concat_tables(tables))
         write_json(folder / "record.json", {"metrics": metrics})

@@ -132,7 +132,7 @@ def test_the_image_gets_what_git_has_and_nothing_else(root: Path) -> None:
     assert {name.parts[0] for name in left_out} - known == {".dvc"}
     assert [name for name in left_out if name.parts[0] == ".dvc"] == [Path(".dvc/.gitignore")]
     secret = (".env", "docker/.env", ".dvc/config.local", "machine.yaml", "mlruns/mlflow.db")
-    made = ("data/x", "models/x", "results/transfer/x", "report/demo/index.html", ".git/config")
+    made = ("data/x", "models/x", "results/predictions/x", "report/demo/index.html", ".git/config")
     assert [name for name in (*secret, *made) if not ignored.match_file(name)] == []
 
 

@@ -23,6 +23,7 @@ from xstilts.stages import transfer
 STUDY, RUN = "tiny", "none-s1"
 LANGUAGES = ["qaa", "qab"]
 RESULTS = paths.transferred(STUDY, RUN)
+PREDICTED = paths.predicted(STUDY, RUN)
 WORDS = ["tapika", "nemoti", "katupe", "опита", "бегова", "42"]
 TRAINING = {
     **{"steps": 2, "batch": 4, "learning_rate": 1e-3, "max_length": 24, "stride": 4},
@@ -183,8 +184,18 @@ def run(params: Params) -> dict[str, Any]:
 
 def predictions() -> Rows:
     """Rows of predictions.parquet."""
-    found: Rows = files.read_parquet(RESULTS / "predictions.parquet").to_pylist()
+    found: Rows = files.read_parquet(PREDICTED / "predictions.parquet").to_pylist()
     return found
+
+
+def every_file() -> dict[str, bytes]:
+    """Files of the results by name."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for folder in (RESULTS, PREDICTED)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 class Killed(Exception):

@@ -123,13 +123,22 @@ def plan(
 
 @app.command()
 def repro(
+    stages: Annotated[
+        list[str] | None, typer.Argument(help="Only these, such as none-s1, and what they read.")
+    ] = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages at a time.")] = 1,
+    allow_missing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing", help="Make what is not here only where a stage that runs reads it."
+        ),
+    ] = False,
 ) -> None:
     """Run what `dvc repro` would run, several stages at a time, and record it in dvc.lock."""
     from xstilts.commands.forked import Forks
     from xstilts.commands.repro import show_repro
 
-    show_repro(jobs, Forks(main, "xstilts.warm"))
+    show_repro(jobs, Forks(main, "xstilts.warm"), stages or (), allow_missing)
 
 
 @app.command()
@@ -289,7 +298,7 @@ def show(
 
 @app.command()
 def export(
-    model: Annotated[Path, typer.Argument(help="Its folder, of models/ or results/transfer/.")],
+    model: Annotated[Path, typer.Argument(help="Its folder, of models/ or results/predictions/.")],
     folder: Annotated[Path, typer.Argument(help="A new folder.")],
 ) -> None:
     """Write a study's model as plain transformers loads it, with the whole vocabulary."""

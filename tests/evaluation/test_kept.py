@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import transfer_project as project
 from safetensors.torch import load_file, save_file
-from transfer_project import LANGUAGES, STUDY, params, predictions, run, target
+from transfer_project import LANGUAGES, STUDY, every_file, params, predictions, run, target
 
 from xstilts.core import files, paths
 from xstilts.core.errors import UserError
@@ -20,7 +20,7 @@ from xstilts.evaluation import target as target_module
 from xstilts.stages import transfer
 
 KINDS = sorted(kept.ASKED)
-MODELS = project.RESULTS / "models"
+MODELS = project.PREDICTED / "models"
 
 
 @pytest.fixture(autouse=True)
@@ -86,12 +86,6 @@ def test_however_it_was_trained(changes: dict[str, Any]) -> None:
     check_answers("classification")
 
 
-def every_file() -> dict[str, bytes]:
-    """Files of the results by name."""
-    found = [path for path in project.RESULTS.rglob("*") if path.is_file()]
-    return {str(path.relative_to(project.RESULTS)): path.read_bytes() for path in found}
-
-
 def test_equal_work_gives_equal_bytes_and_nothing_else_changes() -> None:
     """Kept twice it is the same; without it, all other files are as they were, and no key more."""
     run(params(target("tagging", keep=True)))
@@ -111,7 +105,7 @@ def test_an_interruption_loses_no_model(monkeypatch: pytest.MonkeyPatch) -> None
     work = params(target("classification", keep=True))
     run(work)
     whole = every_file()
-    for module, name, calls in ((target_module, "score_rows", 1), (transfer, "_write", 0)):
+    for module, name, calls in ((target_module, "score_rows", 1), (transfer, "_write_scores", 0)):
         with monkeypatch.context() as patch:
             original = getattr(module, name)
             patch.setattr(module, name, project.killed_after(calls, original, []))

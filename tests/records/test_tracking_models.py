@@ -84,7 +84,7 @@ def asked(target: str) -> tuple[list[dict[str, Any]], list[Any], list[str]]:
         for language in spec.languages
         for row in files.read_parquet(paths.rows(Path(spec.rows), language, spec.split)).to_pylist()
     ]
-    table = files.read_parquet(paths.transferred("small", "none-s1") / "predictions.parquet")
+    table = files.read_parquet(paths.predicted("small", "none-s1") / "predictions.parquet")
     predicted = [
         json.loads(one["prediction"]) for one in table.to_pylist() if one["target"] == target
     ]

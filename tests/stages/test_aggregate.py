@@ -194,30 +194,32 @@ def test_two_runs_of_one_setting_and_seed_are_named(study: Params) -> None:
     refuse(study, "facts-qaa-1000-s1", "facts-qaa-1000-s2", "one cell")
 
 
-def edit_predictions(change: object) -> None:
-    table = pq.read_table(RUN / "predictions.parquet")
-    pq.write_table(change(table), RUN / "predictions.parquet")  # type: ignore[operator]
+def edit_examples(change: object) -> None:
+    table = pq.read_table(RUN / "examples.parquet")
+    pq.write_table(change(table), RUN / "examples.parquet")  # type: ignore[operator]
 
 
-def test_predictions_that_contradict_the_score_are_named(study: Params) -> None:
-    """Interval and score must be of the same predictions."""
-    edit_predictions(lambda t: t.set_column(4, "num", pa.array(np.zeros(len(t)))))
+def test_examples_that_contradict_the_score_are_named(study: Params) -> None:
+    """Interval and score must be of the same examples."""
+    edit_examples(lambda t: t.set_column(3, "num", pa.array(np.zeros(len(t)))))
     refuse(study, "facts-qaa-1000-s1/paraphrase/qaa", "add up to 0.0000")
 
 
 def test_other_examples_are_named(study: Params) -> None:
     """A paired interval needs the same examples in all runs."""
-    edit_predictions(lambda t: t.set_column(2, "id", pc.binary_join_element_wise(t["id"], "x", "")))
-    refuse(study, "facts-qaa-1000-s2/paraphrase/qaa", "other examples", "run facts-qaa-1000-s1.")
+    edit_examples(lambda t: t.set_column(2, "id", pc.binary_join_element_wise(t["id"], "x", "")))
+    refuse(
+        study, "facts-qaa-1000-s2/paraphrase/qaa are others than those of run facts-qaa-1000-s1."
+    )
 
 
-def test_missing_predictions_are_named(study: Params) -> None:
+def test_missing_examples_are_named(study: Params) -> None:
     """Half a result is no result."""
-    (RUN / "predictions.parquet").unlink()
-    refuse(study, str(RUN / "predictions.parquet"))
+    (RUN / "examples.parquet").unlink()
+    refuse(study, str(RUN / "examples.parquet"))
 
 
 def test_a_number_that_is_none_is_named(study: Params) -> None:
     """One nan would spread over every mean."""
-    edit_predictions(lambda t: t.set_column(4, "num", pa.array(np.full(len(t), np.nan))))
+    edit_examples(lambda t: t.set_column(3, "num", pa.array(np.full(len(t), np.nan))))
     refuse(study, "facts-qaa-1000-s1/paraphrase/qaa", "not finite")

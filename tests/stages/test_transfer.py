@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 import transfer_project as project
 from safetensors.torch import load_file, save_file
-from transfer_project import LANGUAGES, STUDY, killed_after, params, predictions, run, target
+from transfer_project import (
+    LANGUAGES,
+    STUDY,
+    every_file,
+    killed_after,
+    params,
+    predictions,
+    run,
+    target,
+)
 
 from xstilts.core import files, paths
 from xstilts.core.params import Training, Variant
@@ -84,8 +93,24 @@ def test_all_targets_of_a_run_lie_together() -> None:
     assert {row["target"] for row in predictions()} == {"mining", "ranking"}
     names = {Path(path).name for path in done["inputs"]}
     assert {"qaa.validation.parquet", "qab.candidates.parquet", "qaa.train.parquet"} <= names
-    sample = files.read_json(project.RESULTS / "predictions-sample.json")
+    sample = files.read_json(project.PREDICTED / "predictions-sample.json")
     assert len(sample) == 4 * transfer.SAMPLED
+
+
+@pytest.mark.parametrize("kind", ["span", "retrieval"])
+def test_what_is_in_git_holds_no_text(kind: str) -> None:
+    """Texts have licences of their own: there are scores, and what each example adds to them."""
+    run(params(target(kind)))
+    examples = files.read_parquet(project.RESULTS / "examples.parquet")
+    assert examples.to_pylist() == [
+        {name: value for name, value in row.items() if name != "prediction"}
+        for row in predictions()
+    ]
+    told = "".join(path.read_text() for path in project.RESULTS.glob("*.json"))
+    assert not [word for word in project.WORDS if word.isalpha() and word in told]
+    assert {path.name for path in project.RESULTS.iterdir()} == {
+        *("examples.parquet", "record.json", "scores.json")
+    }
 
 
 @pytest.mark.parametrize("kind", ["classification", "mining", "ranking"])
@@ -94,7 +119,7 @@ def test_a_language_that_is_scored_is_not_scored_again(
 ) -> None:
     """Forty languages take hours: an interruption in the last one must not cost the others."""
     run(params(target(kind)))
-    straight = {path.name: path.read_bytes() for path in project.RESULTS.iterdir()}
+    straight = every_file()
     keep = _keep
     places: list[Any] = []
     with monkeypatch.context() as patch:
@@ -105,7 +130,7 @@ def test_a_language_that_is_scored_is_not_scored_again(
     monkeypatch.setattr(target_module, "_keep", killed_after(9, keep, again))
     run(params(target(kind)))
     assert (len(places), len(again)) == (1, 1)
-    assert {path.name: path.read_bytes() for path in project.RESULTS.iterdir()} == straight
+    assert every_file() == straight
 
 
 def test_a_checkpoint_in_shards_scores_as_in_one_file() -> None:

@@ -59,7 +59,7 @@ def cut(*targets: Target) -> dict[str, Any]:
 def results() -> tuple[dict[str, bytes], dict[str, Any]]:
     """All that the stage wrote: bytes, and the weights of the model that it keeps."""
     read = {
-        name: (project.RESULTS / name).read_bytes()
+        name: (project.PREDICTED / name).read_bytes()
         for name in ("predictions.parquet", "predictions-sample.json")
     }
     told = files.read_json(project.RESULTS / "scores.json")
@@ -69,7 +69,7 @@ def results() -> tuple[dict[str, bytes], dict[str, Any]]:
     record = files.read_json(project.RESULTS / "record.json")
     read["record"] = json.dumps([record["metrics"], record["curves"]]).encode()
     weights = {}
-    for path in sorted(project.RESULTS.glob("models/*/*.safetensors")):
+    for path in sorted(project.PREDICTED.glob("models/*/*.safetensors")):
         weights |= load_file(path)
     return read, weights
 
@@ -163,7 +163,7 @@ def test_a_piece_that_is_not_there_is_named_before_the_first_batch() -> None:
     one = made("classification")
     cut(one)
     run(params(one))
-    ask, text = kept.load(project.RESULTS / "models/classification"), unknown_text()
+    ask, text = kept.load(project.PREDICTED / "models/classification"), unknown_text()
     assert ask([{"text_a": "tapika"}])
     unknown = r"row 1 has a piece \(number \d+ of org/name\) that is not among .*Mend: .*export"
     with pytest.raises(UserError, match=unknown):

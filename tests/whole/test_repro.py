@@ -62,6 +62,40 @@ def test_a_stage_that_fails_is_shown_and_the_rest_is_recorded(
     assert os.path.exists(folder / "report/small/index.html")
 
 
+def ran(said: str) -> set[str]:
+    """The stages that `xstilts repro` says it ran."""
+    return {line.rpartition(": ")[0] for line in said.splitlines() if line.endswith(" s")}
+
+
+def test_a_clone_goes_on_with_what_git_holds(finished: Path, tmp_path: Path) -> None:
+    """Without data, weights, or a remote: scores are not made again; what a new run reads is."""
+    folder = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "-q", str(finished), str(folder))
+    (folder / "machine.yaml").write_text("threads: 1\n")
+    again = ("xstilts", "repro", "--jobs", "2", "--allow-missing")
+    assert not ran(run(folder, *again))
+    lock = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
+    lost = ("transfer@small/world_qa-qaa-40-s1", "aggregate@small", "report@small")
+    for name in lost:  # as a study is of which some runs are done
+        del lock["stages"][name]
+    (folder / "dvc.lock").write_text(yaml.safe_dump(lock))
+    said = run(folder, *again, "world_qa-qaa-40-s1")
+    made = ran(said)
+    assert {"pretrain@small", "intermediate@small/world_qa-qaa-40-s1", lost[0]} <= made
+    assert not [name for name in made if name.startswith("transfer") and name != lost[0]]
+    assert not {"intermediate@small/world_qa-qaa-10-s1", *lost[1:]} & made
+    assert ran(run(folder, *again)) == set(lost[1:])
+    assert entries(folder) == entries(finished)
+
+
+def test_a_name_of_no_stage_is_refused(finished: Path) -> None:
+    """Before anything runs, with the nearest."""
+    done = projects.start(finished, "xstilts", "repro", "none-s9")
+    said, _ = done.communicate(timeout=60)
+    assert done.returncode == 2
+    assert "has no run 'none-s9'. Mend: the nearest are none-s1" in " ".join(said.split())
+
+
 def test_dvc_goes_on_after_a_failed_cell_with_k(
     tmp_path: Path, new_study: Callable[[], dict[str, Any]]
 ) -> None:

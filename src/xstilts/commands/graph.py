@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from xstilts.core.params import Params
 from xstilts.records import code
 
 LOCK = Path("dvc.lock")
+GONE = ("deleted", "not in cache")  # DVC's words for what is not here
 CODE = "code"  # the stage that hashes code: what follows it depends on hashes alone
 Changes = dict[str, list[Any]]
 
@@ -87,10 +88,17 @@ def pending(loaded: Params) -> set[str]:
         return {_name(stage.addressing) for stage, _ in _reached(repo, set(_status(repo)))}
 
 
-def rounds(loaded: Params) -> Iterator[dict[str, str]]:
+def rounds(
+    loaded: Params, chosen: Collection[str] = (), allow_missing: bool = False
+) -> Iterator[dict[str, str]]:
     """Stages that have changed and wait for no other one, with their commands, until none has.
 
     Who takes them runs them and has them recorded before it asks for more.
+
+    Args:
+        chosen: only these and what they read from; none: all.
+        allow_missing: an output that is not here is as dvc.lock tells, and made only where a stage
+            reads it that has to run.
 
     Raises:
         UserError: DVC cannot read the project, or a stage has changed again that was run.
@@ -98,7 +106,7 @@ def rounds(loaded: Params) -> Iterator[dict[str, str]]:
     code.write()
     record([CODE])
     ran: set[str] = set()
-    while ready := _ready(loaded):
+    while ready := _ready(loaded, chosen, allow_missing):
         if again := sorted(ran & ready.keys()):
             raise UserError(
                 f"{again[0]} was run and has changed again. Mend: `dvc status` says what differs; "
@@ -108,23 +116,60 @@ def rounds(loaded: Params) -> Iterator[dict[str, str]]:
         ran |= ready.keys()
 
 
-def _ready(loaded: Params) -> dict[str, str]:
-    """Changed stages that read nothing which a changed stage makes -> their commands."""
+def _ready(loaded: Params, chosen: Collection[str], allow_missing: bool) -> dict[str, str]:
+    """Stages to run that read nothing which another one of them makes -> their commands."""
+    import networkx
+
     with _repo() as repo:
-        found = _reached(repo, _changed(repo, loaded))
-        return {_name(stage.addressing): str(stage.cmd) for stage, waits in found if not waits}
+        changed, graph = _changed(repo, loaded, allow_missing), repo.index.graph
+        work = {stage for stage, _ in _reached(repo, changed)}
+        if chosen:
+            named = [stage for stage in graph if _name(stage.addressing) in chosen]
+            read = (networkx.descendants(graph, stage) for stage in named)  # edges go to these
+            work &= set(named).union(*read)
+        if allow_missing:
+            work |= _gone(graph, work)
+        first = (stage for stage in _in_order(graph) if stage in work)
+        return {
+            _name(stage.addressing): str(stage.cmd)
+            for stage in first
+            if work.isdisjoint(graph.successors(stage))
+        }
+
+
+def _in_order(graph: Any) -> list[Any]:
+    """Stages, those first that others read from; edges go to the stages that one reads from."""
+    import networkx
+
+    return list(reversed(list(networkx.topological_sort(graph))))
 
 
 def _reached(repo: Any, changed: set[str]) -> Iterator[tuple[Any, bool]]:
     """Changed stages and all that follow them, in order, with whether each waits for another."""
-    import networkx
-
-    graph, reached = repo.index.graph, set[str]()  # edges go to the stages that one reads from
-    for stage in reversed(list(networkx.topological_sort(graph))):
+    graph, reached = repo.index.graph, set[str]()
+    for stage in _in_order(graph):
         waits = any(_name(one.addressing) in reached for one in graph.successors(stage))
         if waits or _name(stage.addressing) in changed:
             reached.add(_name(stage.addressing))
             yield stage, waits
+
+
+def _gone(graph: Any, work: Iterable[Any]) -> set[Any]:
+    """Stages whose outputs are not here and are read by others that have to run, or by these."""
+    found, todo = set[Any](), list(work)
+    while todo:
+        stage = todo.pop()
+        for maker in graph.successors(stage):
+            if maker not in found and _missing(maker, [one.fs_path for one in stage.deps]):
+                found.add(maker)
+                todo.append(maker)
+    return found
+
+
+def _missing(maker: Any, read: Iterable[str]) -> bool:
+    """Whether an output of a stage that is in what another reads, or around it, is not here."""
+    gone = [Path(out.fs_path) for out in maker.outs if not Path(out.fs_path).exists()]
+    return any(_overlap(Path(path), out) for path in read for out in gone)
 
 
 def record(names: Sequence[str]) -> None:
@@ -168,14 +213,12 @@ def signed(loaded: Params) -> list[Cell]:
     Raises:
         UserError: DVC cannot read the project.
     """
-    import networkx
-
     code.write()  # as `dvc repro` does first
     found: dict[str, Cell] = {}
     hashes = _Hashes()
     with _repo() as repo:
         changed, graph = _changed(repo, loaded), repo.index.graph
-        for stage in reversed(list(networkx.topological_sort(graph))):
+        for stage in _in_order(graph):
             name = _name(stage.addressing)
             if name != CODE:
                 reads = sorted({_name(one.addressing) for one in graph.successors(stage)} - {CODE})
@@ -238,9 +281,40 @@ def linked() -> bool:
         return bool(test_links(wanted, cache.fs, cache.path, repo.fs, beside))
 
 
-def _changed(repo: Any, loaded: Params) -> set[str]:
+def _changed(repo: Any, loaded: Params, allow_missing: bool = False) -> set[str]:
     """Stages that are not as their lock says; DVC need not look where none was ever run."""
-    return set(_status(repo)) if ever_run(loaded.study) else every_stage(loaded)
+    if not ever_run(loaded.study):
+        return every_stage(loaded)
+    found = _status(repo)
+    if allow_missing:
+        stages = {_name(stage.addressing): stage for stage in repo.index.stages}
+        return {name for name, what in found.items() if not _is_only_gone(stages[name], what)}
+    return set(found)
+
+
+def _is_only_gone(stage: Any, changes: Sequence[Any]) -> bool:
+    """Whether all that DVC finds changed in a stage is that files are not here.
+
+    A folder that several stages fill is not here as long as one of their outputs is not.
+    """
+    if not all(out.hash_info for out in stage.outs):  # never recorded
+        return False
+    if not all(isinstance(change, dict) for change in changes):  # its command is another
+        return False
+    here = [
+        Path(stage.repo.root_dir, path)
+        for change in changes
+        for paths_found in change.values()
+        for path, how in paths_found.items()
+        if how not in GONE
+    ]
+    return all(_has_holes(stage.repo, path) for path in here)
+
+
+def _has_holes(repo: Any, folder: Path) -> bool:
+    """Whether an output that belongs in a folder is not here."""
+    outputs = (Path(out.fs_path) for stage in repo.index.stages for out in stage.outs)
+    return any(folder in path.parents and not path.exists() for path in outputs)
 
 
 def _status(repo: Any) -> Changes:

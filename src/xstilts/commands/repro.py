@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -32,10 +32,12 @@ from rich.progress import (
 
 from xstilts.commands import graph
 from xstilts.commands.forked import Forks
+from xstilts.commands.show.find import find
 from xstilts.commands.signals import told_to_end
 from xstilts.core import design, flow, paths
 from xstilts.core.errors import UserError
 from xstilts.core.machine import load_machine
+from xstilts.core.params import Params
 
 LOGS = paths.STATE / "logs"
 STEP = re.compile(r"^(.*): (\d+)/(\d+)$")  # how a stage tells a log how far it is
@@ -94,16 +96,20 @@ def log_file(name: str) -> Path:
     return LOGS / f"{name.replace('/', '-')}.log"
 
 
-def show_repro(jobs: int, forks: Forks) -> None:
+def show_repro(jobs: int, forks: Forks, names: Sequence[str], allow_missing: bool) -> None:
     """Run all that has changed of the study in use, `jobs` stages at a time.
 
     Args:
         forks: where the stages' processes come from.
+        names: of stages, as `xstilts show` takes them: these and what they read from; none: all.
+        allow_missing: see `graph.rounds`.
 
     Raises:
-        UserError: a stage failed (its last lines are shown), or DVC cannot read the project.
+        UserError: a stage failed (its last lines are shown), no stage has such a name, or DVC
+            cannot read the project.
     """
     loaded, console = design.load(), Console(stderr=True)
+    chosen = {_stage(loaded, name) for name in names}
     load_machine()  # a fault in it is told once, and not by each stage
     columns = (
         TextColumn("{task.description}"),
@@ -115,7 +121,7 @@ def show_repro(jobs: int, forks: Forks) -> None:
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         at_once = Jobs(forks, console, bar)
         with told_to_end(at_once.stop), ThreadPoolExecutor(jobs) as pool:
-            for ready in graph.rounds(loaded):
+            for ready in graph.rounds(loaded, chosen, allow_missing):
                 at_once.environment = _environment(jobs, ready)
                 done += _round(at_once, pool, ready)
                 if at_once.failed or at_once.stopped:
@@ -124,7 +130,19 @@ def show_repro(jobs: int, forks: Forks) -> None:
         raise SystemExit(128 + at_once.stopped)
     if at_once.failed:
         raise _failure(console, at_once.failed)
-    console.print(f"{done} stages ran; nothing else has changed", highlight=False)
+    asked = f" of what {', '.join(sorted(chosen))} read" if chosen else ""
+    console.print(f"{done} stages ran; nothing else{asked} has changed", highlight=False)
+
+
+def _stage(loaded: Params, name: str) -> str:
+    """The stage that a name stands for, as DVC names it."""
+    found, word, key = find([name])
+    if found.study != loaded.study:
+        raise UserError(
+            f"{name} is of the study {found.study}, and {loaded.study} is in use. "
+            f"Mend: `xstilts study use {found.study}`"
+        )
+    return graph.stage_name(found.study, word, key)
 
 
 def _environment(jobs: int, ready: Iterable[str]) -> dict[str, str]:

@@ -96,8 +96,13 @@ def intermediate(study: str, run: str) -> Path:
 
 
 def transferred(study: str, run: str) -> Path:
-    """Phase iii: scores and predictions."""
+    """Phase iii: scores, and what each example adds to them; in git."""
     return Path("results/transfer") / study / run
+
+
+def predicted(study: str, run: str) -> Path:
+    """Phase iii: predictions, and the fine-tuned models that are kept."""
+    return Path("results/predictions") / study / run
 
 
 def aggregated(study: str) -> Path:
@@ -153,11 +158,12 @@ def output(loaded: Params, word: str, key: str) -> Path:
 
 
 def outputs(loaded: Params, word: str, key: str) -> list[Path]:
-    """All that a run of a stage writes: its folder, and what is in git beside it."""
+    """All that a run of a stage writes: its folder, and what lies elsewhere."""
     study = loaded.study
     beside = {
         "prepare": [statistics(study, key)],
         "check": [checked(study), statistics(study, "overlap")],
+        "transfer": [predicted(study, key)],
         "aggregate": [metrics_file(study)],
         "report": [answers(study), report_metrics(study)],
     }

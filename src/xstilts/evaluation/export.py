@@ -1,6 +1,6 @@
 """A study's model as a folder that plain transformers loads, with the whole published vocabulary.
 
-    xstilts export results/transfer/paper/none-s1/models/xnli xnli-model
+    xstilts export results/predictions/paper/none-s1/models/xnli xnli-model
 
     AutoModelForSequenceClassification.from_pretrained("xnli-model")
     AutoTokenizer.from_pretrained("xnli-model")
@@ -60,7 +60,7 @@ def export(source: Path, folder: Path) -> str:
     if not (source / "config.json").is_file():
         raise UserError(
             f"{source} holds no model. Mend: name one, as models/intermediate/STUDY/RUN or "
-            "results/transfer/STUDY/RUN/models/TARGET"
+            "results/predictions/STUDY/RUN/models/TARGET"
         )
     encoder, words = load_encoder(source), tokenizer.load(_tokens(source))
     _complete(encoder, folder)

@@ -6,7 +6,7 @@
     tokenizer*.json                  the tokenizer
     model.json                       kind, labels, lengths, and what is asked and answered
 
-    load(Path("results/transfer/demo/none-s1/models/world_new_classes"))([{"text_a": "..."}])
+    load(Path("results/predictions/demo/none-s1/models/world_new_classes"))([{"text_a": "..."}])
 
 MLflow loads it by `_load_pyfunc` (records/tracking_models.py): no pickle, and nothing of DeepSpeed.
 Answers are those of predictions.parquet; what decides the last bits of a stage is not set here.

@@ -135,13 +135,13 @@ class _Run(Tracker):
         with self._surviving():
             if self.failure:
                 return self.run_id
-            models = tracking_models.log(self._client, self._run, record, folder)
+            models = tracking_models.log(self._client, self._run, record)
             points, end = tracking_view.points(record, without=self._live), self._now()
             of = {name: models.get(name.rpartition(".")[0]) for name in record["metrics"]}
             self._points += [(name, value, end, step, of.get(name)) for name, value, step in points]
             tags, artifacts = tracking_view.outcome(record, folder)
-            for name in artifacts:
-                tracking_store.copy(self._client, self._run, folder / name, name)
+            for name, path in artifacts.items():
+                tracking_store.copy(self._client, self._run, path, name)
             datasets = tracking_data.datasets(record)
             tracking_store.send_inputs(self._client, self.run_id, datasets)
             self._flush(tags)

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xstilts.core import files
+from xstilts.core import files, paths
 from xstilts.records import tracking_store, tracking_view
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ NEEDED = ("xstilts", "torch", "transformers", "tokenizers", "safetensors", "nump
 Json = dict[str, Any]
 
 
-def log(client: MlflowClient, run: Any, record: Json, folder: Path) -> dict[str, str]:
+def log(client: MlflowClient, run: Any, record: Json) -> dict[str, str]:
     """Log the models that a stage kept, as outputs of its run; target -> model id.
 
     Args:
@@ -33,6 +33,9 @@ def log(client: MlflowClient, run: Any, record: Json, folder: Path) -> dict[str,
 
     made = {}
     for target in record.get("models", ()):
+        kept = paths.predicted(record["study"], record["key"]) / "models" / target
+        if not kept.is_dir():  # a clone without what DVC keeps
+            continue
         model = client.create_logged_model(
             run.info.experiment_id,
             f"{record['key']}-{target}",
@@ -41,7 +44,7 @@ def log(client: MlflowClient, run: Any, record: Json, folder: Path) -> dict[str,
         )
         made[target] = model.model_id
         try:
-            _write(client, run, model, folder / "models" / target)
+            _write(client, run, model, kept)
         except Exception:
             client.finalize_logged_model(model.model_id, "FAILED")
             raise

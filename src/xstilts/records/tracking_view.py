@@ -114,8 +114,8 @@ def points(record: dict[str, Any], without: set[tuple[str, int]]) -> list[tuple[
     return found
 
 
-def outcome(record: dict[str, Any], folder: Path) -> tuple[dict[str, str], list[str]]:
-    """Tags that say what a record was made from, and the names of the files worth copying.
+def outcome(record: dict[str, Any], folder: Path) -> tuple[dict[str, str], dict[str, Path]]:
+    """Tags that say what a record was made from, and the files worth copying by their names.
 
     Data sets are not among the tags: tracking_data.py tells them.
     """
@@ -126,10 +126,13 @@ def outcome(record: dict[str, Any], folder: Path) -> tuple[dict[str, str], list[
     else:
         tags |= {f"input/{path}": sha for path, sha in read.items()}
     tags["mlflow.note.content"] = f"The same in a file: `{folder}/record.json`"
-    names = ["record.json", *record.get("artifacts", [])]
-    large = [n for n in names if n.endswith(WEIGHTS) or (folder / n).stat().st_size > LARGEST]
-    tags |= {f"sha256/{name}": files.sha256_file(folder / name) for name in large}
-    return tags, [name for name in names if name not in large]
+    named = {name: folder / name for name in ("record.json", *record.get("artifacts", ()))}
+    if record["stage"] == "transfer":  # of a clone without what DVC keeps, there are none
+        samples = paths.predicted(record["study"], record["key"]).glob("*.json")
+        named |= {path.name: path for path in sorted(samples)}
+    large = [n for n, at in named.items() if n.endswith(WEIGHTS) or at.stat().st_size > LARGEST]
+    tags |= {f"sha256/{name}": files.sha256_file(named.pop(name)) for name in large}
+    return tags, named
 
 
 def view(stage: str, metrics: list[str]) -> tuple[str, str]:

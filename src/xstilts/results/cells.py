@@ -1,6 +1,6 @@
 """The cells of a study: the scores of all runs on one target and language, checked and joined.
 
-Read by the stage `aggregate`, which refuses holes, doubles and scores that their predictions do not
+Read by the stage `aggregate`, which refuses holes, doubles and scores that their examples do not
 add up to.
 """
 
@@ -23,7 +23,7 @@ from xstilts.results.samples import Sample, measure
 from xstilts.results.scores import Group, Run, ScoreRow
 from xstilts.results.summary import Target
 
-TOLERANCE = 1e-3  # points between a score and what its predictions add up to
+TOLERANCE = 1e-3  # points between a score and what its examples add up to
 
 
 def run_folders(params: Params) -> dict[str, Path]:
@@ -95,11 +95,11 @@ def read_cells(
     """All runs on one target: language -> sample.
 
     Raises:
-        UserError: runs were scored on different examples, or predictions contradict the scores.
+        UserError: runs were scored on different examples, or these contradict the scores.
     """
     main = {row.cell: row for row in rows if row.main and row.target == target.name}
     names = sorted({name for name, _, _ in main})
-    tables = {name: _read(folders[name] / "predictions.parquet", target.name) for name in names}
+    tables = {name: _read(folders[name] / "examples.parquet", target.name) for name in names}
     languages = params.targets[target.name].languages
     shared = aligned({language: _part(tables[names[0]], language)[0] for language in languages})
     runs = [run_of(main[name, target.name, languages[0]]) for name in names]  # one for all
@@ -147,14 +147,14 @@ def aligned(ids: Mapping[str, Any]) -> dict[str, tuple[Any, int]]:
 
 
 def _read(path: Path, target: str) -> dict[str, Any]:
-    """Columns of one target's predictions, sorted by language and id, without the answers."""
+    """Columns of one target's examples, sorted by language and id."""
     columns = ["language", "id", "num", "den"]
     try:
         table = pq.read_table(path, columns=columns, filters=[("target", "=", target)])
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(
-            f"{path} is missing or unreadable ({reason}). Mend: `dvc pull` it, or delete its"
+            f"{path} is missing or unreadable ({reason}). Mend: `git checkout` it, or delete its"
             " folder and `dvc repro`"
         ) from error
     table = table.sort_by([("language", "ascending"), ("id", "ascending")])
@@ -168,24 +168,24 @@ def _part(table: Mapping[str, Any], language: str) -> tuple[Any, Any, Any]:
 
 
 def _check_part(row: ScoreRow, part: Any, first: Any, first_run: str) -> None:
-    """See that one run's predictions fit its score and the examples of the other runs."""
+    """See that one run's examples fit its score and those of the other runs."""
     ids, num, den = part
     cell = "/".join(row.cell)
     mend = "Mend: delete the run's results and `dvc repro`"
     if len(set(ids.tolist())) != len(ids):
-        raise UserError(f"predictions of {cell} have an id twice. {mend}")
+        raise UserError(f"examples of {cell} have an id twice. {mend}")
     if not np.array_equal(ids, first[0]):
         raise UserError(
-            f"predictions of {cell} are on other examples than those of run {first_run}."
+            f"examples of {cell} are others than those of run {first_run}."
             " Mend: delete the results of both runs and `dvc repro`"
         )
     if len(ids) != row.n or not np.all(np.isfinite(num)) or not np.all(np.isfinite(den)):
         raise UserError(
-            f"predictions of {cell} hold {len(ids)} examples, scores say {row.n}; or a value is"
+            f"examples of {cell} are {len(ids)}, scores say {row.n}; or a value is"
             f" not finite. {mend}"
         )
     found = inference.score(num, den)
     if abs(found - row.value) > TOLERANCE:
         raise UserError(
-            f"predictions of {cell} add up to {found:.4f}, the score is {row.value:.4f}. {mend}"
+            f"examples of {cell} add up to {found:.4f}, the score is {row.value:.4f}. {mend}"
         )

@@ -108,19 +108,20 @@ SCHEMA: pa.Schema = pa.schema(
 )
 
 
-PREDICTIONS_SCHEMA: pa.Schema = pa.schema(
+# What each example adds to the main value: enough for every interval and test, and without a text.
+EXAMPLES_SCHEMA: pa.Schema = pa.schema(
     [
         _column("target", str, "target task"),
         _column("language", str, "language of the scored rows"),
         _column("id", str, "id of the example in its prepared file"),
         _column(
-            "prediction", str, "what was predicted, as JSON: class, answer, tags or row number"
-        ),
-        _column(
             "num", float, "numerator of the main value; 100 * sum(num) / sum(den) is the score"
         ),
         _column("den", float, "denominator of the main value: 1, or entities on both sides"),
     ]
+)
+PREDICTIONS_SCHEMA: pa.Schema = EXAMPLES_SCHEMA.append(
+    _column("prediction", str, "what was predicted, as JSON: class, answer, tags or row number")
 )
 
 

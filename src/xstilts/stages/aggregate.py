@@ -2,7 +2,7 @@
 
 Run by `xstilts aggregate` or `dvc repro`. Reads `results/transfer/<study>/<run>/` for exactly the
 runs of the study. Refuses, by name: a run without results, results of no run in the study, a
-missing or double cell, runs scored on different examples, and predictions that contradict scores.
+missing or double cell, runs scored on different examples, and examples that contradict scores.
 
 Writes scores.parquet, summary.parquet and slopes.parquet; benchmark.parquet, the aggregates of the
 published protocols (benchmarks/aggregates.py); best.parquet, the setting chosen for each target
@@ -196,6 +196,6 @@ def flat_metrics(table: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def _inputs(params: Params, folders: Mapping[str, Path]) -> list[Path]:
     """Every file read."""
-    files = ["scores.json", "predictions.parquet"]
+    files = ["scores.json", "examples.parquet"]
     files += ["record.json"] * params.aggregate.best_per_target
     return [folder / file for folder in folders.values() for file in files]

@@ -1,10 +1,15 @@
 """Phase iii: fine-tune one checkpoint on every target in its source language, score zero-shot.
 
-Run by `xstilts transfer RUN` or `dvc repro`. Writes `results/transfer/<study>/<run>/`: scores.json,
-predictions.parquet, a sample of them, record.json, and models/<target>/ where the study keeps the
-fine-tuned model. Targets of retrieval and mining are scored without fine-tuning. A variant of
-`none` goes through the targets that have it. All targets are done in one process; a training, or a
-target's language, that is done before an interruption is not done again.
+Run by `xstilts transfer RUN` or `dvc repro`. Writes two folders of the name <study>/<run>:
+
+    results/transfer/     scores.json; examples.parquet, what each example adds; record.json.
+                          Small and without a text: in git, and all that later stages read.
+    results/predictions/  predictions.parquet, a sample of them, and models/<target>/ where the
+                          study keeps the fine-tuned model
+
+Targets of retrieval and mining are scored without fine-tuning. A variant of `none` goes through the
+targets that have it. All targets are done in one process; a training, or a target's language, that
+is done before an interruption is not done again.
 """
 
 from __future__ import annotations
@@ -31,7 +36,7 @@ from xstilts.kinds.store import Store
 from xstilts.model import checkpoint, tokenizer
 from xstilts.records import record
 from xstilts.results import scores
-from xstilts.results.scores import ScoreRow
+from xstilts.results.scores import EXAMPLES_SCHEMA, ScoreRow
 from xstilts.training import state
 from xstilts.training.engine import Setup, Workers
 
@@ -63,7 +68,7 @@ def run(params: Params, key: str, observe: Observe) -> Record:
     rows = [ScoreRow(**row) for result in results.values() for row in result["rows"]]
     inputs = [*shared, *(path for some in read.values() for path in some)]
     metrics = headline(rows, params) | _named("metrics", results)
-    curves, shown = _named("curves", results), ("scores.json", SAMPLE)
+    curves, shown = _named("curves", results), ("scores.json",)
     done = record.make(params, "transfer", key, spec, inputs, metrics, curves, shown)
     kept = {name: model_folder(places[name]) for name, one in targets.items() if one.keep}
     if layers := {name: one["layers"] for name, one in results.items() if one["layers"]}:
@@ -76,7 +81,9 @@ def run(params: Params, key: str, observe: Observe) -> Record:
             for name, target in targets.items()
             for language in target.languages
         ]
-        _write(paths.transferred(params.study, key), rows, tables, done, kept)
+        predictions = pa.concat_tables(tables)
+        _write_predictions(paths.predicted(params.study, key), predictions, tables, kept)
+        _write_scores(paths.transferred(params.study, key), rows, predictions, done)
         for place in places.values():
             shutil.rmtree(place)
     setup.workers.barrier()
@@ -92,20 +99,22 @@ def _named(what: str, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _write(
-    folder: Path,
-    rows: list[ScoreRow],
-    tables: list[pa.Table],
-    done: Record,
-    kept: dict[str, Path],
+def _write_predictions(
+    folder: Path, predictions: pa.Table, tables: list[pa.Table], kept: dict[str, Path]
 ) -> None:
-    """Put the results of all targets together; `kept`: where their fine-tuned models are."""
+    """What was predicted, and by what; `kept`: where the fine-tuned models of targets are."""
     with files.output_folder(folder) as out:
         for name, model in kept.items():
             shutil.copytree(model, out / "models" / name)
-        files.write_json(out / "scores.json", scores.to_json(rows))
-        files.write_parquet(out / "predictions.parquet", pa.concat_tables(tables))
+        files.write_parquet(out / "predictions.parquet", predictions)
         files.write_json(out / SAMPLE, [row for table in tables for row in _sample(table)])
+
+
+def _write_scores(folder: Path, rows: list[ScoreRow], predictions: pa.Table, done: Record) -> None:
+    """What later stages read; last, as its record says that the run is done."""
+    with files.output_folder(folder) as out:
+        files.write_json(out / "scores.json", scores.to_json(rows))
+        files.write_parquet(out / "examples.parquet", predictions.select(EXAMPLES_SCHEMA.names))
         files.write_json(out / "record.json", done)
 
 
