@@ -45,6 +45,7 @@ def resolve(root: Path, content: dict[str, Any], folder: Path) -> tuple[Params, 
                 "cmd": stage.cmd,
                 "deps": {_path(dep, folder) for dep in stage.deps},
                 "outs": {_path(out, folder) for out in stage.outs},
+                "in_git": {_path(out, folder) for out in stage.outs if not out.use_cache},
                 "needs": {_name(other) for other in arrows.successors(stage)},
                 "file": Path(stage.path).relative_to(folder.resolve()).as_posix(),
             }
@@ -230,6 +231,19 @@ def test_a_new_run_moves_no_other_from_one_lock_to_another(
     assert {name: stage["file"] for name, stage in before.items()}.items() <= {
         name: stage["file"] for name, stage in after.items()
     }.items()
+
+
+def test_scores_of_a_large_study_are_kept_by_dvc(
+    root: Path, new_study: Callable[[], dict[str, Any]], tmp_path: Path
+) -> None:
+    """They come to gigabytes, which git is not made for; those of other studies lie in git."""
+    study, stage = new_study(), "transfer@small/none-s1"
+    _, small = resolve(root, compiled(study), tmp_path / "small")
+    assert small[stage]["in_git"] == {"results/transfer/small/none-s1"}
+    study["intermediate"][0]["seeds"] = list(range(1, 80))
+    _, large = resolve(root, compiled(study), tmp_path / "large")
+    assert not large[stage]["in_git"]
+    assert large[stage]["outs"] == small[stage]["outs"]
 
 
 def test_a_study_that_is_left_leaves_the_graph_and_keeps_its_locks(

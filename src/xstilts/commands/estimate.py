@@ -34,6 +34,8 @@ POOLS = {"mewsli_x": 1_000_000, "lareqa": 13_014}  # candidates of all languages
 UNKNOWN_ROWS = 1_000  # of an evaluation set about which nothing is known
 ROW_BYTES = 500  # of a row of text, raw or prepared
 PREDICTION_BYTES = 150  # of a prediction with its reference
+EXAMPLE_BYTES = 1.5  # of what an example adds to a score, compressed
+SCORE_BYTES = 1_000  # of a cell's score rows and its part of the run's record
 WEIGHT_BYTES = 4  # weights are kept in fp32
 STATE_COPIES = 4  # weights, gradients and two moments: what a running training keeps
 
@@ -234,17 +236,26 @@ class Estimate:
         }
         return sorted(found)
 
+    def predicted(self) -> int:
+        """Examples that all runs are scored on."""
+        evaluated = {name: self.evaluated(one) for name, one in self.loaded.targets.items()}
+        runs = self.loaded.transfer
+        return sum(evaluated[name] for run in runs for name in self.loaded.targets_of(run))
+
+    def scores(self) -> float:
+        """Bytes of results/transfer."""
+        return EXAMPLE_BYTES * self.predicted() + SCORE_BYTES * graph.cells(self.loaded)
+
     def disk(self) -> dict[str, float]:
         """Bytes at the end, by what they are."""
         loaded, weights = self.loaded, self.size[0] if self.size else 0
         rows = sum(self.counted(file) or UNKNOWN_ROWS for file in self._files)
         chosen = sum(self.subset_rows(subset) or 0 for subset in self.subsets.values())
-        evaluated = {name: self.evaluated(target) for name, target in loaded.targets.items()}
         done = [name for run in loaded.transfer for name in loaded.targets_of(run)]
-        scored = sum(evaluated[name] for name in done)
         outputs = {
             "encoders": float(WEIGHT_BYTES * weights * (len(loaded.intermediate) + 1)),
-            "predictions": float(PREDICTION_BYTES * scored),
+            "scores": self.scores(),
+            "predictions": float(PREDICTION_BYTES * self.predicted()),
             "data": float(ROW_BYTES * (2 * rows + chosen)),
         }
         if kept := sum(loaded.targets[name].keep for name in done):

@@ -18,6 +18,7 @@ from xstilts.commands.peaks import Peaks
 from xstilts.commands.tables import plain
 from xstilts.core import design, files, flow, paths
 from xstilts.core.params import Intermediate, Params
+from xstilts.study import dvc_files
 
 MANY = 40  # runs, from which a line each says less than a line a task
 WIDTH = 100  # columns that the tables need
@@ -240,6 +241,7 @@ def _costs(loaded: Params, estimate: Estimate) -> list[str]:
         for rate, words in used.items()
     )
     parts = estimate.disk()
+    keeper = "DVC, as the study is large" if dvc_files.large(loaded) else "git"
     made = ", ".join(f"{name} {_bytes(count)}" for name, count in parts.items())
     unknown = f"; without {', '.join(estimate.uncounted())}, whose rows are not known yet"
     made += unknown if estimate.uncounted() else ""
@@ -247,7 +249,8 @@ def _costs(loaded: Params, estimate: Estimate) -> list[str]:
         f"Estimated {_hours(total)} GPU hours, from 6 operations a token and weight in training, 2 "
         f"in scoring, mean tokens of an example by kind (kinds/spec.py), and {rates}."
         f"{_on_cores(estimate, used)}",
-        f"Estimated disk {_bytes(sum(parts.values()))}: {made}.",
+        f"Estimated disk {_bytes(sum(parts.values()))}: {made}. The scores, with what each example "
+        f"adds to them, belong to {keeper}.",
     ]
 
 

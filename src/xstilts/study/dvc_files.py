@@ -7,6 +7,7 @@
 
 DVC reads and writes a whole dvc.lock for each stage that it runs, so that the time of a study in
 one file grows with the square of its runs. All files are one graph: `dvc repro` runs it whole.
+What git holds of the runs of other studies is DVC's in a large one, as it comes to gigabytes.
 """
 
 from __future__ import annotations
@@ -81,10 +82,15 @@ def _groups(content: Mapping[str, Any], runs: Mapping[str, Json]) -> dict[str, J
     return out
 
 
+def large(loaded: Params) -> bool:
+    """Whether a study's runs have files of their own."""
+    return len(loaded.transfer) > LARGE
+
+
 def address(loaded: Params, word: str, key: str) -> str:
     """What `dvc repro` calls a run of a stage: its name, or in a large study with the file."""
     name = f"{word}@{loaded.study}" + ("" if word in flow.SINGLE else f"/{key}")
-    if word not in SHARDED or len(loaded.transfer) <= LARGE:
+    if word not in SHARDED or not large(loaded):
         return name
     content = loaded.model_dump(include={"study", "transfer", "intermediate"})
     for run, spec in content["transfer"].items():
@@ -108,10 +114,11 @@ def _stages_of(run: str, content: Mapping[str, Any]) -> dict[str, str]:
 
 def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
     """One dvc.yaml with the root's stages, and the runs that it is for."""
-    stages = {
-        word: {**template[word], "do": {"wdir": "../../..", **template[word]["do"]}}
-        for word in SHARDED
-    }
+    stages = {}
+    for word in SHARDED:
+        do = template[word]["do"]
+        outs = [next(iter(out)) if isinstance(out, dict) else out for out in do["outs"]]
+        stages[word] = {**template[word], "do": {"wdir": "../../..", **do, "outs": outs}}
     # Inside, as `dvc params diff` lists all that comes from a file of its own.
     text = yaml.safe_dump({"vars": [part], "stages": stages}, sort_keys=False)
     files.write_bytes(folder / "dvc.yaml", (HEAD.format(study=study) + text).encode())
