@@ -146,7 +146,7 @@ def test_disk_is_mostly_encoders(on_hub: Hub) -> None:
     found = planned(on_hub(), {"task": "qqp", **ONE, "sizes": [1000, 2000]})
     assert found.disk()["encoders"] == 4 * 3 * ENCODERS["xlmr-large"].parameters
     assert found.disk()["predictions"] == 150 * 15 * 5_010 * 3
-    assert found.disk()["scores"] == 1.5 * 15 * 5_010 * 3 + 1_000 * 15 * 3
+    assert found.disk()["scores"] == 1.5 * 15 * 5_010 * 3 + 2_000 * 15 * 3
 
 
 def test_kept_models_are_counted(on_hub: Hub) -> None:

@@ -35,7 +35,7 @@ UNKNOWN_ROWS = 1_000  # of an evaluation set about which nothing is known
 ROW_BYTES = 500  # of a row of text, raw or prepared
 PREDICTION_BYTES = 150  # of a prediction with its reference
 EXAMPLE_BYTES = 1.5  # of what an example adds to a score, compressed
-SCORE_BYTES = 1_000  # of a cell's score rows and its part of the run's record
+SCORE_BYTES = 2_000  # of a cell's score rows and its part of the run's record
 WEIGHT_BYTES = 4  # weights are kept in fp32
 STATE_COPIES = 4  # weights, gradients and two moments: what a running training keeps
 
