@@ -89,7 +89,8 @@ def test_what_a_run_makes_is_not_in_git(root: Path) -> None:
     """Data sets are not ours to hand on, and weights are large; scores and verdicts are kept."""
     names = [name.as_posix() for name in tracked(root)]
     made = [name for name in names if name.startswith(MADE)]
-    kept = re.compile(r"mlruns/.gitkeep|results/aggregate/.*|report/[^/]*[.]json")
+    scores = r"results/transfer/[^/]+/[^/]+/(scores.json|examples.parquet|record.json)"
+    kept = re.compile(rf"mlruns/.gitkeep|results/aggregate/.*|{scores}|report/[^/]*[.]json")
     assert [name for name in made if not kept.fullmatch(name)] == []
     large = [name for name in names if (root / name).stat().st_size > 2_000_000]
     assert not large
