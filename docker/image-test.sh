@@ -28,7 +28,11 @@ buildah() {
 }
 
 tools() {
-    command -v buildah mmdebstrap bwrap >/dev/null && return
+    local tool missing=
+    for tool in buildah mmdebstrap bwrap; do # -P: `buildah` above is a function
+        type -P "$tool" >/dev/null || missing=1
+    done
+    [ -n "$missing" ] || return 0
     say "Debian packages"
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends buildah mmdebstrap bubblewrap >/dev/null
