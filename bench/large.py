@@ -4,7 +4,7 @@
     python bench/large.py --small          the same with a tiny encoder
 
 Random weights in the published shape (24 x 1024, 250,002 pieces) and made-up rows in a mirror
-folder of its own. `dvc repro` imports the checkpoint, trains two updates of batch 8 in phase ii,
+folder of its own. `dvc repro` imports the checkpoint, trains four updates of batch 8 in phase ii,
 and again in phase iii, which it scores; `dvc push` sends all to a folder. Then each phase is run
 again and killed by SIGKILL once a resumable state has been written; it must go on from there to
 the same bytes, which dvc.lock tells. Memory is that of all processes together, twice a second.
@@ -56,8 +56,10 @@ class Scale:
     length: int = 64  # pieces of a sequence
 
 
+# Of four updates, as a state of gigabytes is written while the next ones run; one is to be whole
+# before the last has ended.
 LARGE = Scale(
-    Architecture(vocabulary=250_002, layers=24, hidden=1024, heads=16, feed_forward=4096), 2
+    Architecture(vocabulary=250_002, layers=24, hidden=1024, heads=16, feed_forward=4096), 4
 )
 # So many updates, as a tiny training looks at the clock after every 20th only.
 SMALL = Scale(Architecture(vocabulary=502, layers=2, hidden=32, heads=2, feed_forward=64), 200)
