@@ -1,4 +1,4 @@
-"""A SLURM of one node on loopback: munge, slurmctld and slurmd, with all their files in one folder.
+"""A SLURM on loopback: munge, slurmctld and a slurmd a node, with all their files in one folder.
 
 Nothing is read from or written to /etc. The daemons stay children of this process, which ends them.
 """
@@ -12,8 +12,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")  # Debian: munge, slurmctld, slurmd, slurm-client
@@ -21,8 +21,7 @@ PLACES = "/usr/sbin:/usr/local/sbin"
 CONF = """
 ClusterName=test
 SlurmctldHost=localhost(127.0.0.1)
-SlurmctldPort={ports[0]}
-SlurmdPort={ports[1]}
+SlurmctldPort={port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
@@ -37,16 +36,18 @@ ReturnToService=2
 MpiDefault=none
 KillWait=5
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName=localhost NodeAddr=127.0.0.1 CPUs=2 RealMemory=2000 State=UNKNOWN
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+NODE = (
+    "NodeName={name} NodeAddr=127.0.0.{number} Port={port} CPUs=2 RealMemory=2000 State=UNKNOWN\n"
+)
 # slurmd 22.05 does not start without a cgroup plugin, though none is used.
 CGROUP = "CgroupPlugin=cgroup/v1\nCgroupAutomount=yes\n"
 
@@ -59,12 +60,17 @@ def missing() -> str:
 
 
 @contextmanager
-def slurm() -> Iterator[dict[str, str]]:
+def slurm(count: int = 1) -> Iterator[dict[str, str]]:
     """Start it.
+
+    Args:
+        count: nodes, all of which are this machine.
 
     Yields:
         What its commands need in the environment.
     """
+    host = socket.gethostname()
+    nodes = [host, *(f"{host}-{number}" for number in range(2, count + 1))]
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))  # short: a socket's path has 108 bytes
     environment = {
         "SLURM_CONF": str(folder / "slurm.conf"),
@@ -72,9 +78,9 @@ def slurm() -> Iterator[dict[str, str]]:
     }
     daemons: list[subprocess.Popen[bytes]] = []
     try:
-        for command in _prepared(folder):
+        for command in _prepared(folder, nodes):
             daemons.append(_started(command, folder, environment))
-        _until_idle(environment, folder)
+        _until_idle(environment, folder, count)
         yield environment
     finally:
         _cancel_all(environment)
@@ -84,33 +90,44 @@ def slurm() -> Iterator[dict[str, str]]:
         shutil.rmtree(folder)
 
 
-def _prepared(folder: Path) -> list[list[str]]:
+def _prepared(folder: Path, nodes: Sequence[str]) -> list[list[str]]:
     """Write the configuration; the daemons' commands, in the foreground."""
     folder.chmod(0o755)  # munge refuses a folder that others may write to
-    for name in ("state", "spool"):
+    for name in ("state", *(f"spool-{node}" for node in nodes)):
         (folder / name).mkdir()
     key = folder / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o600)
-    ports = []
-    for _ in range(2):
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            ports.append(one.getsockname()[1])
+    port, *ports = _free(1 + len(nodes))
     conf = folder / "slurm.conf"
-    conf.write_text(CONF.format(folder=folder, ports=ports, user=getpass.getuser()))
+    known = [
+        NODE.format(name=node, number=number, port=one)
+        for number, (node, one) in enumerate(zip(nodes, ports, strict=True), 1)
+    ]
+    text = CONF.format(folder=folder, port=port, user=getpass.getuser())
+    conf.write_text(text + "".join(known))
     (folder / "cgroup.conf").write_text(CGROUP)
     files = {"key-file": "key", "socket": "sock", "pid-file": "pid", "log-file": "log"}
     places = [f"--{option}={folder}/munge.{end}" for option, end in files.items()]
     munge = ["munged", "--foreground", "--force", f"--seed-file={folder}/munge.seed", *places]
-    return [munge, ["slurmctld", "-D", "-f", str(conf)], ["slurmd", "-D", "-N", "localhost"]]
+    daemons = [["slurmd", "-D", "-N", node] for node in nodes]
+    return [munge, ["slurmctld", "-D", "-f", str(conf)], *daemons]
+
+
+def _free(count: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _started(
     command: list[str], folder: Path, environment: dict[str, str]
 ) -> subprocess.Popen[bytes]:
     """A daemon; munge's socket is waited for, as the others need it."""
-    with (folder / f"{command[0]}.out").open("wb") as out:
+    with (folder / f"{command[0]}.out").open("ab") as out:
         daemon = subprocess.Popen(
             command, env=os.environ | environment, stdout=out, stderr=out, start_new_session=True
         )
@@ -120,10 +137,11 @@ def _started(
     return daemon
 
 
-def _until_idle(environment: dict[str, str], folder: Path) -> None:
-    """Wait for the node."""
+def _until_idle(environment: dict[str, str], folder: Path, nodes: int) -> None:
+    """Wait for all nodes."""
+    ask = ("sinfo", "--noheader", "--Node", "--format=%t")
     for _ in range(60):
-        if "idle" in said(environment, "sinfo", "--noheader", "--format=%t"):
+        if said(environment, *ask).split() == ["idle"] * nodes:
             return
         time.sleep(0.5)
     logs = [path.read_text(errors="replace")[-2000:] for path in folder.glob("*.log")]

@@ -43,7 +43,8 @@ def run_stage(word: str, key: str | None = None) -> None:
     study, key = _run_of(word, key)
     loaded, machine = design.load_run(word, study, key), machines.load_machine()
     arguments = [word, study if word in flow.SINGLE else f"{study}/{key}"]
-    spec, trained = _spec(loaded, word, key), word in flow.TRAINED
+    spec = _spec(loaded, word, key)
+    trained = flow.trains(word, spec.get("source", ""))
     if trained:
         _check_share(loaded, word, key, machine.workers)
     if by_network():

@@ -38,12 +38,12 @@ LONG, SHORT = "world_qa-qaa-40-s1", "world_qa-qaa-10-s1"
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def slurm() -> Iterator[dict[str, str]]:
-    """A SLURM of our own, and what its commands need in the environment."""
+@pytest.fixture
+def slurm(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """A SLURM of our own, of one node or as many as a test asks for; what its commands need."""
     if name := local_slurm.missing():
         pytest.skip(f"{name} is not here: `make test-slurm` installs it")
-    with local_slurm.slurm() as environment:
+    with local_slurm.slurm(getattr(request, "param", 1)) as environment:
         yield environment
 
 
@@ -162,6 +162,30 @@ def test_a_study_on_slurm_ends_as_a_sequential_one(
     other, repro = sequential
     repro.finish(900)
     compare(project.lock(), Project(other, slurm).lock())
+
+
+@pytest.mark.parametrize("slurm", [2], indirect=True)
+def test_a_run_of_two_nodes_is_submitted_as_any_other(
+    slurm: dict[str, str], tmp_path: Path, new_study: Callable[[], Json]
+) -> None:
+    """Its job has both nodes, and its stage starts the second one; the rest has one."""
+    machine = "nodes: 2\nthreads: 1\ncluster: {hours: 0.2}\n"
+    study = new_study()
+    study["intermediate"][0]["sizes"] = [10]
+    folder = projects.make(tmp_path / "cluster", study, machine)
+    shutil.copytree(projects.ROOT / "cluster", folder / "cluster")
+    project = Project(folder, slurm)
+    project.run("xstilts", "submit")
+    assert counts(project.until("all is done", ended, 900)) == {"done": 13}
+    for word, key, nodes in (
+        ("intermediate", SHORT, 2),
+        ("transfer", SHORT, 2),
+        ("check", "small", 1),
+    ):
+        told = json.loads((folder / f"provenance/small/{word}/{key}.json").read_text())
+        print(f"-- {word} {key}: nodes {told['software']['nodes']}")
+        assert told["software"]["nodes"] == nodes
+    assert not projects.stages_run(project.run("dvc", "repro"))
 
 
 def disturb(project: Project) -> None:

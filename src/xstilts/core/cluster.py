@@ -18,9 +18,9 @@ class Asked(Strict):
     partition: str | None = None  # not given: the site's default, as for all that is None
     account: str | None = None
     qos: str | None = None
-    gpus: int = Field(0, ge=0)  # of a job whose stage trains; others ask for none
-    cpus: int | None = Field(None, gt=0)  # not given: processes x threads of this file
-    memory_gb: float | None = Field(None, gt=0)
+    gpus: int = Field(0, ge=0)  # a node, of a job whose stage trains; others ask for none
+    cpus: int | None = Field(None, gt=0)  # a node; not given: processes x threads of this file
+    memory_gb: float | None = Field(None, gt=0)  # a node
     hours: float = Field(4, ge=0.1)  # of a job: after them it is ended, and goes on later
     cells_per_job: int = Field(1, gt=0)  # one after another, where one is too short
     jobs_at_once: int | None = Field(None, gt=0)  # of one array

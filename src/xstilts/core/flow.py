@@ -20,3 +20,12 @@ WORDS = (
 # One run a study; their key is the study's name.
 SINGLE = ("check", "pretrain", "aggregate", "report")
 TRAINED = ("pretrain", "intermediate", "transfer")  # these may run in several processes
+
+
+def trains(word: str, source: str) -> bool:
+    """Whether a stage runs in all processes, on all nodes: an import of a checkpoint is one copy.
+
+    Args:
+        source: of the study's `pretrain`.
+    """
+    return word in TRAINED and not (word == "pretrain" and source != "scratch")

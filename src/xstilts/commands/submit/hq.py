@@ -21,6 +21,9 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 
 TEMPLATE = "hyperqueue.sh"
+# It reserves several for a task, which starts on the first; srun reaches the others only where
+# they are one job of SLURM, and there the worker's own step looks like theirs (training/nodes.py).
+SEVERAL_NODES = False
 JOB = "job"  # what its number is called in a submission
 
 

@@ -78,6 +78,7 @@ class Submission:
         arrays: in their order; none of a cell that was left out.
         done: the stages that were.
         seconds: array -> time limit of its jobs.
+        nodes: array -> nodes of each of its jobs.
         numbers: what the engine calls what it was given.
         ended: whether no job of it was left at a later look.
     """
@@ -89,6 +90,7 @@ class Submission:
     arrays: list[Array]
     done: list[str]
     seconds: dict[str, float]
+    nodes: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
 

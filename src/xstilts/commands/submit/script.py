@@ -33,7 +33,7 @@ def written(
 
     path = submission.folder / f"{array}{Path(template).suffix}"
     machine = values["machine"]
-    asked = resources(machine, word) | dict(values)
+    asked = resources(machine, word) | {"nodes": submission.nodes.get(array, 1)} | dict(values)
     try:
         source = (FOLDER / template).read_text(encoding="utf-8")
         environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -67,6 +67,15 @@ def resources(machine: Machine, word: str) -> dict[str, Any]:
         "root": shlex.quote(str(Path.cwd())),
         "path": shlex.quote(str(Path(sys.executable).parent)),
     }
+
+
+def nodes(machine: Machine, word: str, source: str) -> int:
+    """How many nodes one stage's jobs need: all of machine.yaml where it trains.
+
+    Args:
+        source: of the study's `pretrain`.
+    """
+    return machine.nodes if flow.trains(word, source) else 1
 
 
 def minutes(hours: float) -> int:

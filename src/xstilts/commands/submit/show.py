@@ -49,6 +49,7 @@ def show_submit(engine: str, dry_run: bool) -> None:
         undone = ledger.undone(cells)
         ready, held = _ready(undone, queued)
         submission = _submission(engine, loaded, machine, cells, undone, ready)
+        _see_that_nodes_can_start(submission, machine)
         _tell(console, loaded, submission, machine, undone, held)
         if dry_run or not ready:
             return
@@ -128,9 +129,33 @@ def _submission(
     seconds = {
         one.name: 60.0 * script.minutes(machine.cluster.asked(one.word).hours) for one in arrays
     }
+    source = loaded.pretrain.source
+    nodes = {one.name: script.nodes(machine, one.word, source) for one in arrays}
     done = [cell.name for cell in cells if cell.name not in undone]
     name = f"{datetime.now():%Y%m%d-%H%M%S%f}-{secrets.token_hex(2)}"
-    return Submission(name, loaded.study, engine, undone, arrays, done, seconds)
+    return Submission(name, loaded.study, engine, undone, arrays, done, seconds, nodes)
+
+
+def _see_that_nodes_can_start(submission: Submission, machine: Machine) -> None:
+    """Refuse jobs of several nodes whose first one could not start the others.
+
+    Raises:
+        UserError: it could not.
+    """
+    if max(submission.nodes.values(), default=1) == 1:
+        return
+    if not ENGINES[submission.engine].SEVERAL_NODES:
+        why = f"{submission.engine} starts a task on one node, which cannot start the others"
+        mend = "`xstilts submit --engine slurm`"
+    elif machine.cluster.container:
+        why = "inside of a container there is no srun that could start the others"
+        mend = "leave `container` out"
+    else:
+        return
+    raise UserError(
+        f"machine.yaml asks for {machine.nodes} nodes, and {why}. Mend: {mend}, or `nodes: 1`; "
+        "docs/multi-node.md has the way by hand"
+    )
 
 
 def _tell(
@@ -148,7 +173,7 @@ def _tell(
         f"with a job already {len(undone) - count - len(held)}"
     )
     if submission.arrays:
-        console.print(_table(submission.arrays, machine))
+        console.print(_table(submission, machine))
     if held:
         wait = "wait for jobs of an earlier submission; submit again when those have ended"
         console.print(f"left out {len(held)}, as {held[0]}: they {wait}")
@@ -158,23 +183,24 @@ def _tell(
         console.print(f"cannot run as it is: {one.what}: {one.why}. Mend: {one.mend}", markup=False)
 
 
-def _table(arrays: list[Array], machine: Machine) -> Table:
+def _table(submission: Submission, machine: Machine) -> Table:
     """A row per array."""
     names = ("array", "jobs", "cells", "asks for", "after", "job by job after")
     table = plain(*names)
-    for one in arrays:
+    for one in submission.arrays:
         cells = sum(len(some) for some in one.jobs.values())
         after = ", ".join(one.after)
-        asked = _asked(machine, one.word)
+        asked = _asked(machine, one, submission.nodes[one.name])
         table.add_row(one.name, str(len(one.jobs)), str(cells), asked, after, one.follows or "")
     return table
 
 
-def _asked(machine: Machine, word: str) -> str:
+def _asked(machine: Machine, array: Array, nodes: int) -> str:
     """What a job asks for, in a few words."""
-    found = script.resources(machine, word)
-    parts = [f"{found['minutes']} min", f"{found['cpus']} CPUs"]
-    most = machine.cluster.asked(word).jobs_at_once
+    found = script.resources(machine, array.word)
+    several = [f"{nodes} nodes with"] if nodes > 1 else []
+    parts = [f"{found['minutes']} min", " ".join([*several, f"{found['cpus']} CPUs"])]
+    most = machine.cluster.asked(array.word).jobs_at_once
     more = {"{} GPUs": found["gpus"], "{} MB": found["memory"], "{} at once": most}
     more |= {f"{name} {{}}": found[name] for name in ("partition", "account", "qos")}
     parts += [form.format(value) for form, value in more.items() if value]

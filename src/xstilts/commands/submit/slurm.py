@@ -18,6 +18,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 
 TEMPLATE = "slurm.sbatch"
+SEVERAL_NODES = True  # a job may have, as a stage starts the others by srun
 SECONDS = 120  # that a busy controller is given for an answer
 NUMBER = '"$SLURM_ARRAY_TASK_ID"'
 
