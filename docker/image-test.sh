@@ -47,7 +47,7 @@ context() { # what git knows, a commit of its own, and secrets that must stay ou
     git -C "$scratch/clone" -c user.name=test -c user.email=test@localhost commit --quiet -m test
     cp --archive "$scratch/clone/." "$scratch/context"
     for name in .env docker/.env .dvc/config.local machine.yaml data/rows models/weights \
-        mlruns/mlflow.db results/transfer/scores report/demo/index.html; do
+        mlruns/mlflow.db results/predictions/x report/demo/index.html; do
         mkdir -p "$scratch/context/$(dirname "$name")"
         echo "$secret" >"$scratch/context/$name"
     done
