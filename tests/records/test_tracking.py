@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from xstilts.core import files
+from xstilts.core import files, paths
 from xstilts.core.errors import UserError
 from xstilts.records import provenance, tracking, tracking_store
 
@@ -75,6 +75,23 @@ def test_a_run_holds_what_the_stage_told(project: Path) -> None:
     assert curve(project, run, "lr") == 1
     stored = {path.name for path in (project / "mlruns/artifacts").rglob("*") if path.is_file()}
     assert stored == {"record.json", "scores.json"}
+
+
+@pytest.mark.parametrize("pulled", [True, False])
+def test_a_clone_tells_of_a_run_what_it_has(project: Path, pulled: bool) -> None:
+    """Records are in git; samples of predictions, and models, are where they were pulled."""
+    record, folder = finished_stage(project)
+    record["models"] = ["xnli"]
+    if pulled:
+        del record["models"]  # which tests/records/test_tracking_models.py has
+        files.write_json(paths.predicted("demo", record["key"]) / "predictions-sample.json", [])
+    with tracking.track("transfer", record["key"], "demo", PARAMS) as tracker:
+        tracker.finish(record, folder)
+    (run,) = runs(project)
+    assert run.info.status == "FINISHED"
+    stored = {path.name for path in (project / "mlruns/artifacts").rglob("*") if path.is_file()}
+    sample = {"predictions-sample.json"} if pulled else set()
+    assert stored == {"record.json", "scores.json"} | sample
 
 
 def curve(root: Path, run: Any, name: str) -> int:
