@@ -51,7 +51,7 @@ def _imported(params: Params, key: str, observe: Observe) -> Record:
         obtain.model(spec, out, observe)
         tokenizer.complete(out)
         words = tokenizer.load(out)
-        encoder = checkpoint.load_encoder(out)
+        encoder = checkpoint.load_any(out)
         metrics = {}
         if spec.texts:
             known = _used(spec, words, encoder, observe)

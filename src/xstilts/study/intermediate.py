@@ -250,6 +250,7 @@ def _part(
         "max_length": length,
         "stride": member.stride or cell.training["stride"],
         "share": None,
+        "output": cell.training.get("output"),
         "teaches": task.teaches and cell.grid.design != "shuffled",
     }
 

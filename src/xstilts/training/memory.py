@@ -43,7 +43,7 @@ class Kept:
 
 
 KEPT = {"modernbert": Kept(11, 5), "deberta-v2": Kept(scores=2, positions=8)}  # others as XLM-R
-EAGER = ("deberta-v2",)  # keeps scores on a GPU, too
+EAGER = ("deberta-v2", "mt5", "mbart", "m2m_100")  # keep scores on a GPU, too
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Shape:
 
     @staticmethod
     def of_config(config: Mapping[str, Any], weights: int) -> Shape:
-        """Of what a checkpoint's config.json says."""
+        """Of what a checkpoint's config.json says; layers of a decoder count as an encoder's."""
+        config = {**config, **_as_bert(config)}
         return Shape(
             layers=config["num_hidden_layers"],
             hidden=config["hidden_size"],
@@ -187,6 +188,21 @@ class Layout:
     def size(self) -> int:
         """Bytes of a number in the forward pass."""
         return FLOAT // 2 if self.half else FLOAT
+
+
+def _as_bert(config: Mapping[str, Any]) -> dict[str, int]:
+    """Numbers of an encoder-decoder under the names that encoders have for them."""
+    if "d_model" not in config:
+        return {}
+    t5 = "num_decoder_layers" in config
+    names = ("num_layers", "num_decoder_layers") if t5 else ("encoder_layers", "decoder_layers")
+    inner, heads = ("d_ff", "num_heads") if t5 else ("encoder_ffn_dim", "encoder_attention_heads")
+    return {
+        "num_hidden_layers": sum(config[name] for name in names),
+        "hidden_size": config["d_model"],
+        "intermediate_size": config[inner],
+        "num_attention_heads": config[heads],
+    }
 
 
 def needed(
