@@ -160,8 +160,12 @@ class Subsample(Strict):
 
 
 class Architecture(Strict):
-    """A small XLM-R, trained from scratch."""
+    """A small XLM-R or mT5, trained from scratch."""
 
+    # mt5: an encoder-decoder, with as many layers on either side
+    family: Literal["xlm-roberta", "mt5"] = Field(
+        "xlm-roberta", exclude_if=lambda family: family == "xlm-roberta"
+    )
     vocabulary: int = Field(gt=10)
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)

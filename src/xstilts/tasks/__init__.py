@@ -73,6 +73,8 @@ NAMES: tuple[str, ...] = (
     "world_new_tags",
     "world_qa",
     "world_bitext",
+    "world_facts_text",
+    "world_facts",
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xstilts.core.machine import Machine
@@ -76,11 +76,11 @@ class Shape:
 
     @staticmethod
     def of_architecture(shape: Architecture) -> Shape:
-        """Of an XLM-R that is trained from scratch, its language head beside it."""
-        wide, inner = shape.hidden, shape.feed_forward
+        """Of an XLM-R or mT5 that is trained from scratch, its language head beside it."""
+        wide, inner, decodes = shape.hidden, shape.feed_forward, shape.family == "mt5"
         layer = 4 * wide**2 + 2 * wide * inner + 9 * wide + inner
         rest = (shape.vocabulary + shape.max_positions + wide) * wide + shape.vocabulary
-        return Shape(
+        own = Shape(
             layers=shape.layers,
             hidden=wide,
             feed_forward=inner,
@@ -88,6 +88,12 @@ class Shape:
             vocabulary=shape.vocabulary,
             weights=layer * shape.layers + rest,
         )
+        if not decodes:
+            return own
+        # attention to the source, and a head of its own
+        second = (layer + 4 * wide**2) * shape.layers + shape.vocabulary * wide
+        weights = own.weights + second
+        return replace(own, layers=2 * shape.layers, weights=weights, family="mt5")
 
     @staticmethod
     def of_published(encoder: Encoder) -> Shape:
