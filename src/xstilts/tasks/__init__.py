@@ -65,6 +65,12 @@ NAMES: tuple[str, ...] = (
     "mewsli_x",
     "lareqa",
     "squad_retrieval",
+    # answered by generation: targets, and what they are trained on
+    "xlsum",
+    "squad_v1_text",
+    "xquad_text",
+    "mlqa_text",
+    "tydiqa_text",
     # the control world
     "world_text",
     "world_classes",
