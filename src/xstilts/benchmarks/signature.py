@@ -26,6 +26,13 @@ SCORERS: dict[str, str] = {
     "seqeval-1.2.2": "entity F1 of seqeval 1.2.2",
     "squad-1.1": "SQuAD 1.1's script: one normaliser for all languages",
     "mlqa-1.0": "MLQA's script: a normaliser for each language",
+    "squad-1.1/py3langid-0.4.0": "SQuAD 1.1's script on a generated answer; its language by"
+    " py3langid 0.4.0",
+    "mlqa-1.0/py3langid-0.4.0": "MLQA's script on a generated answer; its language by py3langid"
+    " 0.4.0",
+    "rouge-score-0.1.2/xl-sum/py3langid-0.4.0": "ROUGE-L of rouge-score 0.1.2 over words as"
+    " XL-Sum's scorer has them, characters in scripts without spaces, no stemming; an output's"
+    " language by py3langid 0.4.0",
     "cosine/mean": "nearest neighbour by cosine; a sentence is the mean over its tokens",
     "cosine/cls": "nearest neighbour by cosine; a sentence is its first token",
     "cosine/mean/squad_v1": "nearest neighbour by cosine; mean over tokens of an encoder that was"
@@ -43,6 +50,9 @@ _OF_METRIC = {
     "squad_f1": "squad-1.1",
     "mlqa_f1": "mlqa-1.0",
     "map_at_20": "map@20",
+    "answer_f1": "squad-1.1/py3langid-0.4.0",
+    "answer_f1_mlqa": "mlqa-1.0/py3langid-0.4.0",
+    "rouge": "rouge-score-0.1.2/xl-sum/py3langid-0.4.0",
 }
 
 

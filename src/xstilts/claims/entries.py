@@ -21,7 +21,7 @@ MEND = "mend the entry; docs/claims.md has the vocabulary"
 ANY_ENCODER = "published"
 
 Verdict = Literal["reproduced", "not reproduced", "undecided", "not run"]
-Measure = Literal["score", "gain", "error", "slope"]
+Measure = Literal["score", "gain", "error", "slope", "in_language"]
 Method = Literal["single", "shuffled", "multi", "mlm", "best", "none"]
 Rule = Literal["each", "most", "any", "mean"]
 
@@ -114,6 +114,7 @@ class Check(Strict):
     gain: Bounds | None = None  # points over no intermediate training
     error: Bounds | None = None  # points over the score that is expected (control world)
     slope: Bounds | None = None  # points per tenfold intermediate rows
+    in_language: Bounds | None = None  # share of outputs in the right language (generation)
     setup: Setup | None = None
     outside: str | None = None  # why this project cannot ask it
 
@@ -132,7 +133,7 @@ class Check(Strict):
     @property
     def measured(self) -> tuple[Measure, Bounds] | None:
         """What is measured and its bounds; None for a check of another sort."""
-        names: tuple[Measure, ...] = ("score", "gain", "error", "slope")
+        names: tuple[Measure, ...] = ("score", "gain", "error", "slope", "in_language")
         return next(((name, one) for name in names if (one := getattr(self, name))), None)
 
 

@@ -14,6 +14,7 @@ from itertools import product
 from statistics import fmean
 from typing import Protocol
 
+from xstilts.claims import languages
 from xstilts.claims.entries import Bounds, Measure, Otherwise, Settings, Size
 from xstilts.core.params import Params
 from xstilts.results.contrasts import Contrasts
@@ -25,6 +26,7 @@ COLUMNS: dict[Measure, tuple[str, str, str]] = {  # value, low, high
     "error": ("mean", "low", "high"),
     "gain": ("delta", "delta_low", "delta_high"),
     "slope": ("slope", "low", "high"),
+    "in_language": ("mean", "low", "high"),
 }
 Key = tuple[str, str | None, str | None, str]  # method, task, language, variant; None: any
 Wanted = tuple[Key, Size]
@@ -41,6 +43,10 @@ class Study(Protocol):
     @property
     def summary(self) -> list[Row]:
         """Rows of summary.parquet."""
+
+    @property
+    def scores(self) -> list[Row]:
+        """Rows of scores.parquet."""
 
     @property
     def slopes(self) -> list[Row]:
@@ -82,8 +88,7 @@ class Evidence:
 
 def gather(study: Study, measure: Measure, bounds: Bounds) -> Evidence:
     """Every number that the check names: settings x targets, or pairs of settings x targets."""
-    rows = study.slopes if measure == "slope" else study.summary
-    rows = [row for row in rows if row["language"] == bounds.language]
+    rows = [row for row in _rows(study, measure, bounds) if row["language"] == bounds.language]
     present = list(dict.fromkeys(_key(row) for row in rows))
     numbers: list[Number] = []
     read: list[Row] = []
@@ -105,6 +110,14 @@ def gather(study: Study, measure: Measure, bounds: Bounds) -> Evidence:
             read += held
             numbers.append(number)
     return Evidence(numbers, len(missing), list(dict.fromkeys(missing)), _once(read))
+
+
+def _rows(study: Study, measure: Measure, bounds: Bounds) -> Sequence[Row]:
+    """Where a measure is read."""
+    if measure == "in_language":
+        confidence = study.params.aggregate.confidence
+        return languages.rows(study.scores, study.params.targets, bounds.language, confidence)
+    return study.slopes if measure == "slope" else study.summary
 
 
 def _wanted(bounds: Bounds, present: Sequence[Key]) -> Iterator[list[Wanted]]:
@@ -170,7 +183,8 @@ def _number(
     if estimate is None:
         return None
     weights: Weights = {}
-    if bounds.language == ZERO_SHOT and measure != "error" and study.contrasts:
+    kept = measure not in ("error", "in_language") and study.contrasts
+    if bounds.language == ZERO_SHOT and kept:
         for sign, row in zip((1.0, -1.0), held, strict=False):
             for group, weight in _weights(measure, row).items():
                 weights[group] = weights.get(group, 0.0) + sign * weight

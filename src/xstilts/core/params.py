@@ -25,6 +25,13 @@ class Adapter(Strict):
     modules: list[str] = Field(default_factory=lambda: ["query", "value"], min_length=1)
 
 
+class Output(Strict):
+    """What a decoder may answer, and how the answer is sought."""
+
+    length: int = Field(64, gt=1)  # tokens at most, the one that ends it included
+    beams: int = Field(1, gt=0)  # 1: greedy search
+
+
 class Training(Strict):
     """How one model is trained. Global batch and precision are science; GPUs are not."""
 
@@ -47,6 +54,9 @@ class Training(Strict):
     layers: Literal["last", "attention"] = "last"  # what the head reads: arXiv 2205.08497
     adapter: Adapter | None = None  # None: all weights are trained
     freeze: Literal["embeddings"] | None = None  # the vocabulary's vectors stay as they were
+    # Soft prompts (arXiv 2104.08691, by peft): so many vectors are trained, and nothing else.
+    prompt: int | None = Field(None, gt=0, exclude_if=lambda prompt: prompt is None)
+    output: Output | None = Field(None, exclude_if=lambda output: output is None)  # generation
     # The training ends after so many updates, while its schedule is that of the whole budget.
     stop: int | None = Field(None, gt=0, exclude_if=lambda stop: stop is None)
     select: Literal["last", "best"] = "last"  # best: on source-language validation rows only
@@ -83,6 +93,13 @@ class Training(Strict):
         """A part of all steps or a number of steps, not both."""
         if self.warmup is not None and self.warmup_steps is not None:
             raise ValueError("give one of `warmup` (a part of all steps) and `warmup_steps`")
+        return self
+
+    @model_validator(mode="after")
+    def one_small_method(self) -> Training:
+        """Adapters and soft prompts both leave the model as it is, each in a way of its own."""
+        if self.prompt is not None and self.adapter is not None:
+            raise ValueError("give one of `adapter` and `prompt`")
         return self
 
     @property
@@ -143,8 +160,12 @@ class Subsample(Strict):
 
 
 class Architecture(Strict):
-    """A small XLM-R, trained from scratch."""
+    """A small XLM-R or mT5, trained from scratch."""
 
+    # mt5: an encoder-decoder, with as many layers on either side
+    family: Literal["xlm-roberta", "mt5"] = Field(
+        "xlm-roberta", exclude_if=lambda family: family == "xlm-roberta"
+    )
     vocabulary: int = Field(gt=10)
     layers: int = Field(gt=0)
     hidden: int = Field(gt=0)
@@ -211,6 +232,7 @@ class Part(Strict):
     stride: int = Field(gt=0)
     teaches: bool = False  # of the control world: whether its labels are what is asked for
     share: float | None = Field(None, gt=0, lt=1)  # fixed share of the updates (mlm)
+    output: Output | None = Field(None, exclude_if=lambda output: output is None)  # generation
 
 
 class Mixing(Strict):

@@ -73,7 +73,8 @@ def read_rows(target: Target, language: str, split: str | None = None) -> list[R
 def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
     """Classes, choices, answers, tags, or what else the kind of a fine-tuned model predicts."""
     assert target.training is not None
-    kind, lengths = modules.get(target.kind), (target.training.max_length, target.training.stride)
+    kind, output = modules.get(target.kind), target.training.output
+    lengths = modules.lengths(kind, target.training)
     decode = Decoder(
         net,
         kind,
@@ -84,6 +85,7 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
         setup.workers,
         precision=target.training.precision,
         store=setup.store,
+        beams=output.beams if output else 1,
     )
 
     def predict(language: str) -> Predicted:

@@ -22,6 +22,7 @@ from xstilts.evaluation.score import prediction_rows, score_rows
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
 from xstilts.model.heads import WithHeads
+from xstilts.model.seq2seq import EncoderDecoder
 from xstilts.results import scores
 from xstilts.results.scores import PREDICTIONS_SCHEMA, ScoreRow
 from xstilts.training.engine import Setup
@@ -109,7 +110,7 @@ def _fine_tuned(
     title: str, seed: int, target: Target, checkpoint: Path, place: Path, setup: Setup
 ) -> tuple[Predictor, dict[str, Any]]:
     """Train where the target is trained: the way to predictions, and what is to be recorded."""
-    start: Path | WithHeads = checkpoint
+    start: Path | WithHeads | EncoderDecoder = checkpoint
     curves: dict[str, list[list[float]]] = {}
     metrics: dict[str, float] = {}
     for number, step in enumerate(trainings(target)):
@@ -152,17 +153,23 @@ def _part(target: Target, step: Before) -> Part:
         max_length=step.training.max_length,
         stride=step.training.stride,
         share=None,
+        output=step.training.output,
     )
 
 
 def _predictor(
-    title: str, target: Target, model: Path | WithHeads, place: Path, setup: Setup
+    title: str,
+    target: Target,
+    model: Path | WithHeads | EncoderDecoder,
+    place: Path,
+    setup: Setup,
 ) -> Predictor:
     """How a language of the target is predicted: by a checkpoint as it is, or a trained model."""
     if isinstance(model, Path):
         way = predictors.miner if KINDS[target.kind].scored == "mined" else predictors.retriever
         return way(target, model, setup)
     if KINDS[target.kind].scored == "ranked":
+        assert isinstance(model, WithHeads)
         return predictors.ranker(title, target, model, place, setup)
     return predictors.decoder(target, model, setup)
 

@@ -22,6 +22,12 @@ taught(feature)                 -> whether training takes it, where some are onl
 draw(features, rng, tokenizer, training) -> features        of one global batch
 unit(training)                  -> features that `draw` makes one of (1 where there is none)
 
+A kind with a model of another form than an encoder under heads has functions for it:
+
+model(folder, dropout)          -> nn.Module with an `encoder`, which passes on to the next phase
+lengths(part or training)       -> what `encode` is told in place of length and stride
+collate(features, pad, device)  -> what that model reads, in place of a packed batch
+
 Some learn from rows of any kind, or find predictions in a way of their own (a search over beams):
 
 rows_of(rows, kind)             -> rows of this kind made of those of another, given its module

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from xstilts.core.params import Training
+from xstilts.core.params import Part, Training
 
 # In full, as records/code.py finds by these names what a stage runs.
 MODULES = {
@@ -16,6 +16,7 @@ MODULES = {
     "retrieval": "xstilts.kinds.retrieval",
     "mining": "xstilts.kinds.mining",
     "ranking": "xstilts.kinds.ranking",
+    "generation": "xstilts.kinds.generation",
     "mlm": "xstilts.kinds.mlm",
 }
 
@@ -23,6 +24,14 @@ MODULES = {
 def get(name: str) -> Any:
     """The module of a kind."""
     return import_module(MODULES[name])
+
+
+def lengths(kind: Any, spec: Part | Training) -> tuple[int, ...]:
+    """What `encode` of a kind is told: tokens of a sequence, and from one window to the next."""
+    if hasattr(kind, "lengths"):
+        own: tuple[int, ...] = kind.lengths(spec)
+        return own
+    return spec.max_length, spec.stride
 
 
 def unit(kind: Any, training: Training) -> int:

@@ -52,6 +52,7 @@ class Spec:
             None: it is never scored, as it is text alone.
         intermediate: whether it may be an intermediate task.
         shuffled: whether its module can take the meaning from its labels: the negative control.
+        decodes: whether its model is an encoder-decoder, and not an encoder under a head.
     """
 
     columns: Mapping[str, pa.DataType]
@@ -64,6 +65,7 @@ class Spec:
     scored: Literal["decoded", "ranked", "matched", "mined"] | None = "decoded"
     intermediate: bool = True
     shuffled: bool = True
+    decodes: bool = False
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -156,6 +158,12 @@ def _wrong_query(row: Row, labels: int, split: str) -> str | None:
     return None if sought else "neither a relevant candidate nor a positive text"
 
 
+def _wrong_targets(row: Row, labels: int, split: str) -> str | None:
+    if not isinstance(row["targets"], list | tuple) or not row["targets"]:
+        return "there is no text to answer with (`targets`)"
+    return None if all(map(filled, row["targets"])) else "one of its `targets` is empty"
+
+
 def _asked(row: Row) -> Iterator[tuple[str, Texts]]:
     """A question, with its document first."""
     yield "asked", (row["context"], row["question"])
@@ -245,6 +253,15 @@ KINDS: dict[str, Spec] = {
         shape=_sought,
         scored="ranked",
         intermediate=False,
+    ),
+    # What is to be answered, in the language of the source; the first of `targets` is taught.
+    "generation": Spec(
+        columns={"source": TEXT, "targets": IDS, "language": TEXT},
+        reads=("source",),
+        needed=("source", "language"),
+        tokens=300,
+        wrong=_wrong_targets,
+        decodes=True,
     ),
     "mlm": Spec(
         columns={"text": TEXT, "pair": TEXT},

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from xstilts.metrics import accuracy, mining, qa, ranking, tagging
+from xstilts.metrics import accuracy, generation, mining, qa, ranking, tagging
 
 Score = Callable[[list[Any], list[Any], str], dict[str, float]]
 PerExample = Callable[[list[Any], list[Any], str], list[tuple[float, float]]]
@@ -47,6 +47,12 @@ def _qa_metric(name: str, normalise: qa.Normalise) -> Metric:
     return Metric(name, "f1", score, example, also_selects=("exact_match",))
 
 
+def _answer_metric(name: str, normalise: qa.Normalise) -> Metric:
+    score = partial(generation.answers, normalise=normalise)
+    example = partial(qa.per_example, normalise=normalise)
+    return Metric(name, "f1", score, example, also_selects=("exact_match",))
+
+
 def _tag_metric(name: str, parse: tagging.Parse) -> Metric:
     score = partial(tagging.score, parse=parse)
     return Metric(name, "f1", score, partial(tagging.per_example, parse=parse))
@@ -58,6 +64,11 @@ METRICS: dict[str, Metric] = {
     # str | None, list[str]: the answer and its accepted forms; XQuAD, TyDiQA-GoldP
     "squad_f1": _qa_metric("squad_f1", qa.squad_normalise),
     "mlqa_f1": _qa_metric("mlqa_f1", qa.mlqa_normalise),
+    # the same of a text that was generated, and whether it is in the right language
+    "answer_f1": _answer_metric("answer_f1", qa.squad_normalise),
+    "answer_f1_mlqa": _answer_metric("answer_f1_mlqa", qa.mlqa_normalise),
+    # str, list[str]: a text and its references; XL-Sum
+    "rouge": Metric("rouge", "rouge_l", generation.rouge, generation.rouge_per_example),
     # list[str], list[str]: the tags of one sentence; PAN-X and UDPOS
     "entity_f1": _tag_metric("entity_f1", tagging.seqeval_0_0_12),
     "entity_f1_seqeval_1_2_2": _tag_metric("entity_f1_seqeval_1_2_2", tagging.seqeval_1_2_2),

@@ -1,8 +1,8 @@
 """Checkpoint folders: their weight files, and the encoders and language heads that are in them.
 
 Loaded in float32, whatever was saved; nothing of a checkpoint is run or unpickled. Encoders of four
-architectures are known (`FAMILIES`). Only the encoder passes from phase ii to phase iii (Phang et
-al. 2020, section 2).
+architectures are known, and encoder-decoders of three (`FAMILIES`). Only the encoder passes from
+phase ii to phase iii (Phang et al. 2020, section 2); of an encoder-decoder all does.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from transformers import (
     AutoConfig,
     AutoModel,
     AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    MT5Config,
+    MT5ForConditionalGeneration,
     PreTrainedModel,
     XLMRobertaConfig,
     XLMRobertaForMaskedLM,
@@ -46,25 +49,30 @@ class Family:
         dropout: fields of the configuration.
         language: the modules of its language-modelling head, in their order.
         pooler: whether its encoder comes with a pooler unless asked not to.
+        decodes: whether it is an encoder-decoder, which is loaded whole.
     """
 
     attention: str
     dropout: tuple[str, ...]
-    language: tuple[str, ...]
-    pooler: bool
+    language: tuple[str, ...] = ()
+    pooler: bool = False
+    decodes: bool = False
 
 
 FAMILIES = {
     "xlm-roberta": Family("sdpa", USUAL, ("lm_head",), pooler=True),
     "bert": Family("sdpa", USUAL, ("cls",), pooler=True),
-    "deberta-v2": Family("eager", USUAL, ("cls",), pooler=False),  # mDeBERTa-v3 too
+    "deberta-v2": Family("eager", USUAL, ("cls",)),  # mDeBERTa-v3 too
     "modernbert": Family(  # mmBERT
         "sdpa",
         ("attention_dropout", "mlp_dropout", "embedding_dropout"),
         ("head", "decoder"),
-        pooler=False,
     ),
+    "mt5": Family("eager", ("dropout_rate",), decodes=True),
+    "mbart": Family("eager", ("dropout", "attention_dropout"), decodes=True),
+    "m2m_100": Family("eager", ("dropout", "attention_dropout"), decodes=True),  # NLLB-200
 }
+LAYER_DROP = ("encoder_layerdrop", "decoder_layerdrop")  # whole layers, by another generator: never
 
 
 def small_xlmr(architecture: Architecture, pieces: int, dropout: float) -> PreTrainedModel:
@@ -89,6 +97,33 @@ def small_xlmr(architecture: Architecture, pieces: int, dropout: float) -> PreTr
     return XLMRobertaForMaskedLM(config)
 
 
+def small_mt5(architecture: Architecture, pieces: int, dropout: float) -> PreTrainedModel:
+    """A fresh mT5, decoder and all; seed torch before.
+
+    As small_xlmr in its layout of special pieces: pad, which also begins an answer, is 1. Its
+    feed-forward part is T5's first one (ReLU), as the tanh of mT5's may round by the CPU.
+    """
+    config = MT5Config(
+        vocab_size=pieces,
+        d_model=architecture.hidden,
+        d_kv=architecture.hidden // architecture.heads,
+        d_ff=architecture.feed_forward,
+        num_layers=architecture.layers,
+        num_decoder_layers=architecture.layers,
+        num_heads=architecture.heads,
+        feed_forward_proj="relu",
+        dropout_rate=dropout,
+        initializer_factor=architecture.initializer_range,
+        pad_token_id=1,
+        decoder_start_token_id=1,
+        eos_token_id=2,
+        tie_word_embeddings=False,
+        dtype="float32",
+    )
+    config._attn_implementation = FAMILIES["mt5"].attention
+    return MT5ForConditionalGeneration(config)
+
+
 def language_head(model: PreTrainedModel) -> nn.Module:
     """A model's own language-modelling head: states [m, hidden] -> [m, vocabulary]."""
     parts = [getattr(model, name) for name in FAMILIES[model.config.model_type].language]
@@ -107,12 +142,51 @@ def load_encoder(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
     Raises:
         UserError: the folder holds no whole checkpoint of a known architecture.
     """
-    family = FAMILIES[_config(folder).model_type]
+    family = _family(folder, decodes=False)
     more = {"add_pooling_layer": False} if family.pooler else {}
-    encoder, missing = _load(AutoModel, folder, dropout, more)
+    return _whole(AutoModel, folder, dropout, more)
+
+
+def load_seq2seq(folder: Path, dropout: float = 0.0) -> PreTrainedModel:
+    """The encoder-decoder of a checkpoint folder, with its language-modelling head, in float32.
+
+    Raises:
+        UserError: the folder holds no whole checkpoint of such an architecture.
+    """
+    _family(folder, decodes=True)
+    return _whole(AutoModelForSeq2SeqLM, folder, dropout, {})
+
+
+def load_any(folder: Path) -> PreTrainedModel:
+    """What passes from phase to phase: an encoder, or an encoder-decoder.
+
+    Raises:
+        UserError: the folder holds no whole checkpoint of a known architecture.
+    """
+    decodes = FAMILIES[_config(folder).model_type].decodes
+    return load_seq2seq(folder) if decodes else load_encoder(folder)
+
+
+def _whole(auto: Any, folder: Path, dropout: float, more: dict[str, Any]) -> PreTrainedModel:
+    """A model of which the checkpoint lacks nothing."""
+    model, missing = _load(auto, folder, dropout, more)
     if missing:
         raise _lacks(folder, missing, "it belongs to another architecture")
-    return encoder
+    found: PreTrainedModel = model
+    return found
+
+
+def _family(folder: Path, decodes: bool) -> Family:
+    """The family of a checkpoint, which is an encoder-decoder as it is asked for, or is none."""
+    name = _config(folder).model_type
+    if FAMILIES[name].decodes != decodes:
+        wanted, present = ("an encoder", "an encoder-decoder")[:: -1 if decodes else 1]
+        known = [one for one, family in FAMILIES.items() if family.decodes == decodes]
+        raise UserError(
+            f"{folder} holds {present} ({name}), and {wanted} is needed for what the study asks. "
+            f"Mend: take one of {', '.join(known)}"
+        )
+    return FAMILIES[name]
 
 
 def save_encoder(encoder: PreTrainedModel, folder: Path) -> None:
@@ -202,6 +276,9 @@ def _load(auto: Any, folder: Path, dropout: float, more: dict[str, Any]) -> tupl
     family = FAMILIES[config.model_type]
     for field in family.dropout:
         setattr(config, field, dropout)
+    for field in LAYER_DROP:
+        if hasattr(config, field):
+            setattr(config, field, 0.0)
     try:
         model, report = auto.from_pretrained(
             folder,

@@ -53,6 +53,15 @@ MBERT = History(
 )
 # The authors' card names CC-100; here it was read in a page that retells the card.
 MDEBERTA = History("CC-100", "the hub's card of microsoft/mdeberta-v3-base", "reported")
+MT5 = History("CommonCrawl in 101 languages (mC4)", "arXiv 2010.11934", "recalled")
+MBART50 = History("CommonCrawl in 50 languages (CC25 and more)", "arXiv 2008.00401", "recalled")
+# A translator: what it was trained on is pairs of translations, mined and written.
+NLLB = History(
+    "monolingual text of many of 202 languages, in a part of its pairs back-translated",
+    "arXiv 2207.04672",
+    "recalled",
+    tuple(_sets("nllb opus", "arXiv 2207.04672", "recalled")),
+)
 REMBERT = History(
     "mC4 and Wikipedia in 110 languages",
     "github.com/google-research/google-research rembert/README.md",

@@ -26,6 +26,7 @@ class Encoder:
     positions: int  # tokens, special ones included
     note: str
     history: History  # what it was trained on
+    family: str = ""  # of encoder-decoders: mt5, mbart, m2m_100
 
 
 ENCODERS: dict[str, Encoder] = {
@@ -91,6 +92,31 @@ ENCODERS: dict[str, Encoder] = {
         117_505_920, 96_014_208, 12, 384, 512,
         "multilingual E5 Small, 100 languages, tuned on labelled pairs (arXiv 2402.05672)",
         history.E5,
+    ),
+    # Encoder-decoders: layers of both sides; mT5 has a second table, by which it writes.
+    "mt5-base": Encoder(
+        "google/mt5-base",
+        None,
+        582_401_280, 384_172_032, 24, 768, 1024,
+        "mT5 Base, 101 languages (arXiv 2010.11934)",
+        history.MT5,
+        family="mt5",
+    ),
+    "mbart-50": Encoder(
+        "facebook/mbart-large-50",
+        None,
+        610_879_488, 256_055_296, 24, 1024, 1024,
+        "mBART-50, 50 languages, denoising alone (arXiv 2008.00401)",
+        history.MBART50,
+        family="mbart",
+    ),
+    "nllb-600m": Encoder(
+        "facebook/nllb-200-distilled-600M",
+        None,
+        615_073_792, 262_354_944, 24, 1024, 1024,
+        "NLLB-200 distilled, 600 million weights, a translator of 202 languages (arXiv 2207.04672)",
+        history.NLLB,
+        family="m2m_100",
     ),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Phase i: import a pinned checkpoint, or train a small XLM-R from scratch.
+"""Phase i: import a pinned checkpoint, or train a small XLM-R or mT5 from scratch.
 
 Run by `xstilts pretrain` or `dvc repro`. Writes model, tokenizer and record to
 `models/pretrain/<study>/`. Where a study says `vocabulary: used`, of a checkpoint only the encoder
@@ -22,10 +22,10 @@ from xstilts.kinds import mlm, modules
 from xstilts.kinds.base import Row
 from xstilts.kinds.pieces import pieces
 from xstilts.kinds.store import Store
-from xstilts.model import checkpoint, heads, tokenizer, unigram, vocabulary
+from xstilts.model import checkpoint, heads, seq2seq, tokenizer, unigram, vocabulary
 from xstilts.records import record
 from xstilts.sources import obtain
-from xstilts.training import loop, state
+from xstilts.training import corruption, loop, state
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.launch import rank
 from xstilts.training.loop import HeadData, Run, TrainingSpec
@@ -51,7 +51,7 @@ def _imported(params: Params, key: str, observe: Observe) -> Record:
         obtain.model(spec, out, observe)
         tokenizer.complete(out)
         words = tokenizer.load(out)
-        encoder = checkpoint.load_encoder(out)
+        encoder = checkpoint.load_any(out)
         metrics = {}
         if spec.texts:
             known = _used(spec, words, encoder, observe)
@@ -87,7 +87,7 @@ def _used(
 
 
 def _scratch(params: Params, key: str, observe: Observe) -> Record:
-    """Tokenizer, then masked language modelling on the study's own text."""
+    """Tokenizer, then on the study's own text masked language modelling or span corruption."""
     spec, machine = params.pretrain, load_machine()
     assert spec.architecture is not None
     assert spec.training is not None
@@ -97,8 +97,9 @@ def _scratch(params: Params, key: str, observe: Observe) -> Record:
     rows = [row for corpus in spec.corpora for row in corpus_rows(corpus)]
     words = _tokenizer(place, rows, spec, workers)
     setup = Setup(words, machine, workers, observe, Store.of(machine))
-    features = setup.store(mlm.encode, rows, words, spec.training.max_length, 0)
-    text = HeadData("text", mlm, features)
+    learnt = corruption if spec.architecture.family == "mt5" else mlm
+    features = setup.store(learnt.encode, rows, words, spec.training.max_length, 0)
+    text = HeadData("text", learnt, features)
     training = TrainingSpec("pretrain", spec.training, spec.seed)
     pretraining = Run(training, lambda: _with_head(_whole(spec, words)), [text], place, setup)
     weights, history = loop.train(pretraining)
@@ -127,11 +128,14 @@ def _whole(spec: Pretrain, words: Any) -> PreTrainedModel:
     assert spec.architecture is not None
     assert spec.training is not None
     torch.manual_seed(spec.seed)
-    return checkpoint.small_xlmr(spec.architecture, len(words), spec.training.dropout)
+    made = {"mt5": checkpoint.small_mt5, "xlm-roberta": checkpoint.small_xlmr}
+    return made[spec.architecture.family](spec.architecture, len(words), spec.training.dropout)
 
 
-def _with_head(whole: PreTrainedModel) -> heads.WithHeads:
+def _with_head(whole: PreTrainedModel) -> heads.WithHeads | seq2seq.EncoderDecoder:
     """Encoder and language-modelling head, which share their weights with `whole`."""
+    if checkpoint.FAMILIES[whole.config.model_type].decodes:
+        return seq2seq.EncoderDecoder(whole)
     return heads.WithHeads(whole.base_model, [checkpoint.language_head(whole)])
 
 

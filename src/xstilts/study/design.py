@@ -17,6 +17,7 @@ from xstilts.core.errors import UserError
 from xstilts.core.params import Size, Training
 from xstilts.core.strict import parse
 from xstilts.kinds.spec import KINDS
+from xstilts.model.codes import CODES, lacks
 from xstilts.sources.places import MIRROR
 from xstilts.study.pins import Pins
 from xstilts.study.schema import Study, rate_name
@@ -68,9 +69,31 @@ class Design:
 
     def language(self, task: Task, language: str, known: tuple[str, ...], where: str) -> None:
         """Refuse a language that the task does not have."""
+        codes = CODES.get(self.study.pretrain.family or "", {})
+        if KINDS[task.kind].decodes and codes and language not in codes:
+            who = f"{self.place}: {where}: the study's model"
+            raise lacks(codes, language, who)
         if language not in known:
             mend = f"use one of {', '.join(known) or '(none)'}"
             raise self.fail(where, f"{task.name} has no language {language!r}", mend)
+
+    def check_model(self, task: Task, training: Mapping[str, Any], where: str) -> None:
+        """Refuse what the study's model cannot learn, and what its kind has no use for."""
+        family, decodes = self.study.pretrain.family, KINDS[task.kind].decodes
+        if family is not None and bool(family) != decodes:
+            wanted = "an encoder-decoder" if decodes else "an encoder"
+            mend = "take another task, or another model in `pretrain`"
+            raise self.fail(where, f"{task.name} needs {wanted}, and this study has none", mend)
+        if decodes and self.study.pretrain.vocabulary == "used":
+            wrong = "an encoder-decoder writes pieces that the texts do not have"
+            raise self.fail("pretrain.vocabulary", wrong, "take `whole`")
+        if decodes and training.get("layers") == "attention":
+            wrong = f"{task.name} has no head that could attend to layers"
+            raise self.fail(where, wrong, "leave `layers` out")
+        for name in () if decodes else ("output", "prompt"):
+            if training.get(name) is not None:
+                wrong = f"`{name}` is of generation, and {task.name} is of {task.kind}"
+                raise self.fail(where, wrong, "leave it out")
 
     def need(self, task: Task, split: Split, language: str, where: str, text: bool = False) -> str:
         """Remember that a split is used (`text`: only to pretrain on); give its path."""

@@ -81,6 +81,14 @@ class Grids:
     def _cells(self, grid: Grid, members: Members, where: str) -> Iterator[Cell]:
         """Rates x languages x sizes x seeds, each checked against the tasks."""
         own = self.design.training(grid.training, where, validated=bool(members))
+        for _, task in members:
+            self.design.check_model(task, own, where)
+        if own.get("prompt"):
+            wrong = "soft prompts are no weights of the model, so that no phase goes on from them"
+            raise self.design.fail(where, wrong, "give `prompt` to a target's training")
+        if grid.mlm and self.design.study.pretrain.family:
+            wrong = "an encoder-decoder has no masked language modelling to go on with"
+            raise self.design.fail(where, wrong, "leave `mlm` out")
         trainings = {"": own} | {
             variant: {**own, "learning_rate": rate}
             for variant, rate in self.design.rates(grid.rates, own, where).items()
@@ -250,6 +258,7 @@ def _part(
         "max_length": length,
         "stride": member.stride or cell.training["stride"],
         "share": None,
+        "output": cell.training.get("output"),
         "teaches": task.teaches and cell.grid.design != "shuffled",
     }
 

@@ -114,6 +114,14 @@ class PretrainChoice(Strict):
         return published.by_hub(self.hub.model) if self.hub else None
 
     @property
+    def family(self) -> str | None:
+        """Of an encoder-decoder its family, of an encoder ""; None: not known yet."""
+        if self.scratch:
+            family = self.scratch.architecture.family
+            return family if family == "mt5" else ""
+        return self.published.family if self.published else None
+
+    @property
     def layers(self) -> int | None:
         """Layers of the encoder; None: not known before it is there."""
         if self.scratch:

@@ -60,6 +60,7 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
     if KINDS[task.kind].trained:
         out |= _trained(design, task, spec, where)
         return out | {"variants": _variants(design, task, spec, out["training"], where)}
+    design.check_model(task, {}, where)
     if spec.variants or spec.rates:
         wrong = f"{name} is not fine-tuned, so it would be scored again as it is"
         raise design.fail(where, wrong, "leave `variants` and `rates` out")
@@ -79,6 +80,9 @@ def _kept(design: Design, task: Task) -> bool:
     if task.name not in design.study.keep_models:
         return False
     kind = KINDS[task.kind]
+    if kind.decodes:
+        wrong = f"the model of {task.name} is an encoder-decoder, which is not kept"
+        raise design.fail("keep_models", wrong, "leave it out")
     if kind.scored != "decoded":
         wrong = f"{task.name} has no fine-tuned model: it is scored by the encoder as it is"
         if kind.trained:
@@ -119,6 +123,7 @@ def _trained(design: Design, task: Task, spec: StudyTarget, where: str) -> dict[
     own = tasks.load(task.train_task) if task.train_task else task
     validated = KINDS[task.kind].chooses
     training = design.training(spec.training or {}, where, validated)
+    design.check_model(task, training, where)
     chosen = validated and (_chosen(training) or design.study.aggregate.best_per_target)
     usual = chosen and spec.validation is None
     rows, validation = _rows(design, own, spec.source_language, usual, where)

@@ -65,6 +65,12 @@ NAMES: tuple[str, ...] = (
     "mewsli_x",
     "lareqa",
     "squad_retrieval",
+    # answered by generation: targets, and what they are trained on
+    "xlsum",
+    "squad_v1_text",
+    "xquad_text",
+    "mlqa_text",
+    "tydiqa_text",
     # the control world
     "world_text",
     "world_classes",
@@ -73,6 +79,8 @@ NAMES: tuple[str, ...] = (
     "world_new_tags",
     "world_qa",
     "world_bitext",
+    "world_facts_text",
+    "world_facts",
 )
 
 

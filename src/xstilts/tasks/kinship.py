@@ -67,6 +67,8 @@ KIN: dict[str, tuple[Kin, ...]] = {
     "squad_mlqa_translated": (Kin("squad_v1", "translation"),),
     "squad_xtreme_translated": (Kin("squad_v1", "translation"),),
     "xquad": (Kin("squad_v1", "translation"),),
+    # the same rows, answered by a text
+    **{f"{name}_text": (Kin(name, "same"),) for name in ("squad_v1", "xquad", "mlqa", "tydiqa")},
     "lareqa": (Kin("xquad", "same", {"test": "validation"}),),
     # Mr. TyDi and MIRACL ask TyDi QA's questions of whole Wikipedias
     "mr_tydi": (Kin("tydiqa", "collection"),),

@@ -99,6 +99,21 @@ def squad(row: Row, language: str) -> Row:
     }
 
 
+def answered(row: Row, language: str) -> Row:
+    """SQuAD's columns as a text to answer with a text: the question, then its context.
+
+    No words of ours stand between them, as they would be of one language. Of a question without an
+    answer there is nothing to write.
+    """
+    found = squad(row, language)
+    return {
+        "id": found["id"],
+        "source": f"{found['question'].strip()} {found['context'].strip()}",
+        "targets": list(dict.fromkeys(answer["text"] for answer in found["answers"])),
+        "language": language,
+    }
+
+
 def tagged(tags: str, labels: Sequence[str] = ()) -> Callable[[Row, str], Row | None]:
     """Make a convert for `tokens` and a column of tags; empty sentences are left out.
 

@@ -59,8 +59,15 @@ def cut(features: Iterable[Feature], tokens: int) -> Iterator[list[Feature]]:
         yield some
 
 
-def collate(features: list[Feature], kind: Any, pad: int, where: torch.device) -> Packed:
-    """All sequences of some features as one packed batch, in their order."""
+def collate(features: list[Feature], kind: Any, pad: int, where: torch.device) -> Any:
+    """Some features in their order as the kind's model reads them: all sequences packed in one."""
+    if hasattr(kind, "collate"):
+        return kind.collate(features, pad, where)
+    return _packed(features, kind, pad, where)
+
+
+def _packed(features: list[Feature], kind: Any, pad: int, where: torch.device) -> Packed:
+    """All sequences of some features as one packed batch."""
     sequences = [ids for feature in features for ids in feature["ids"]]
     types = None
     if "types" in features[0]:

@@ -22,9 +22,10 @@ from xstilts.core.errors import UserError
 from xstilts.core.params import Part
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
-from xstilts.model import adapters, heads
+from xstilts.model import adapters, heads, prompts
 from xstilts.model.checkpoint import dropout_of, language_head, load_encoder, load_masked_lm
 from xstilts.model.heads import WithHeads
+from xstilts.model.seq2seq import EncoderDecoder
 from xstilts.training import loop, predict
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.loop import HeadData, Run, TrainingSpec
@@ -36,6 +37,7 @@ class FineTuned:
 
     Attributes:
         model: with its last (or best) weights, float32, adapters merged, on the setup's device.
+            Soft prompts stay beside it.
         history: curves; of a sweep those of the rate that won.
         learning_rate: the one that is named, or of a sweep the one that won.
         validation: what selects (0-100: the metric's `selects`, their mean) on the first
@@ -44,7 +46,7 @@ class FineTuned:
         tried: of a sweep each rate's validation; 0 where the loss was no number.
     """
 
-    model: WithHeads
+    model: WithHeads | EncoderDecoder
     history: loop.History
     learning_rate: float
     validation: float | None
@@ -52,7 +54,7 @@ class FineTuned:
 
 
 def finetune(
-    start: Path | WithHeads,
+    start: Path | WithHeads | EncoderDecoder,
     spec: TrainingSpec,
     rows: Sequence[list[Row]],
     state: Path,
@@ -83,7 +85,8 @@ def finetune(
 
 def _head_data(part: Part, rows: list[Row], setup: Setup) -> HeadData:
     """The encoded rows of a part, as far as they are taught."""
-    kind, lengths = modules.get(part.kind), (part.max_length, part.stride)
+    kind = modules.get(part.kind)
+    lengths = modules.lengths(kind, part)
     told = [{**row, "training_language": part.language} for row in rows]
     features = setup.store(kind.encode, told, setup.tokenizer, *lengths)
     if hasattr(kind, "taught"):
@@ -145,22 +148,32 @@ def _rate_score(run: Run) -> float | None:
     return found
 
 
-def _untrained(start: Path | WithHeads, spec: TrainingSpec) -> WithHeads:
+def _untrained(
+    start: Path | WithHeads | EncoderDecoder, spec: TrainingSpec
+) -> WithHeads | EncoderDecoder:
     """The model before its training, the same at every call."""
-    model = _going_on(start, spec) if isinstance(start, WithHeads) else _fresh(start, spec)
+    model = _fresh(start, spec) if isinstance(start, Path) else _going_on(start, spec)
     if spec.training.freeze == "embeddings":
         model.encoder.get_input_embeddings().requires_grad_(False)
     if spec.training.adapter:
         adapters.add(model.encoder, spec.training.adapter)
+    if spec.training.prompt:
+        model.encoder = prompts.add(model.encoder, spec.training.prompt)
     return model
 
 
-def _fresh(folder: Path, spec: TrainingSpec) -> WithHeads:
+def _fresh(folder: Path, spec: TrainingSpec) -> WithHeads | EncoderDecoder:
     """A checkpoint's encoder under heads whose first weights depend on the seed alone.
 
-    The head of masked language modelling is the checkpoint's own, and reads the last layer.
+    The head of masked language modelling is the checkpoint's own, and reads the last layer. A kind
+    that has a model of its own form takes the checkpoint whole.
     """
     dropout = spec.training.dropout
+    kind = modules.get(spec.parts[0].kind)
+    if hasattr(kind, "model"):
+        torch.manual_seed(spec.seed)
+        own: EncoderDecoder = kind.model(folder, dropout)
+        return own
     spoken = [not hasattr(modules.get(part.kind), "head") for part in spec.parts]
     if any(spoken):
         whole = load_masked_lm(folder, dropout)
@@ -179,13 +192,16 @@ def _fresh(folder: Path, spec: TrainingSpec) -> WithHeads:
     return WithHeads(encoder, made, fused)
 
 
-def _going_on(start: WithHeads, spec: TrainingSpec) -> WithHeads:
+def _going_on(start: WithHeads | EncoderDecoder, spec: TrainingSpec) -> WithHeads | EncoderDecoder:
     """A copy of a model for another training under the same heads.
 
     Raises:
         UserError: the spec asks for other heads, layers or dropout than the model has.
     """
     model = copy.deepcopy(start).cpu().requires_grad_(True)
+    torch.manual_seed(spec.seed)
+    if isinstance(model, EncoderDecoder):
+        return model
     wanted = len(spec.parts), spec.training.layers == "attention", spec.training.dropout
     present = len(model.heads), bool(model.fusions), dropout_of(model.encoder)
     for what, asked, has in zip(("heads", "layers", "dropout"), wanted, present, strict=True):
@@ -194,7 +210,6 @@ def _going_on(start: WithHeads, spec: TrainingSpec) -> WithHeads:
                 f"a training that goes on under the same head asks for other `{what}` than the one "
                 "before. Mend: give both trainings the same"
             )
-    torch.manual_seed(spec.seed)
     return model
 
 
@@ -212,11 +227,12 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
         if isinstance(training.evaluate_rows, int):
             table = table.slice(0, training.evaluate_rows * part.validation_sets)
         rows = [{**row, "training_language": part.language} for row in table.to_pylist()]
-        lengths = (part.max_length, part.stride)
+        lengths = modules.lengths(kind, part)
         tokens = setup.machine.tokens(part.max_length, setup.workers.device.type)
         size, how = (tokens, alone), (number, training.precision)
         shared = (setup.tokenizer, lengths, *size, *how, setup.store)
-        decoder = predict.Decoder(model, kind, part.labels, *shared)
+        beams = part.output.beams if part.output else 1
+        decoder = predict.Decoder(model, kind, part.labels, *shared, beams)
         gold = kind.references(rows, part.labels)
         values = measure.score(decoder(rows), gold, part.language)
         return fmean(values[name] for name in measure.selects)

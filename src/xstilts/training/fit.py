@@ -17,6 +17,7 @@ import torch
 from xstilts.core import memory as machine_memory
 from xstilts.core.errors import UserError
 from xstilts.model.heads import WithHeads
+from xstilts.model.seq2seq import EncoderDecoder
 from xstilts.training import batches
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.memory import Layout, Micro, Shape, fits, needed
@@ -32,7 +33,9 @@ def free(workers: Workers) -> float:
     return float(torch.cuda.mem_get_info()[0] + cached)
 
 
-def prepare(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free: float) -> bool:
+def prepare(
+    model: WithHeads | EncoderDecoder, spec: Any, data: Sequence[Any], setup: Setup, free: float
+) -> bool:
     """Turn activation checkpointing on, where it is asked for or needed. All workers call.
 
     Args:
@@ -56,7 +59,11 @@ def prepare(model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free
 
 
 def _needed(
-    model: WithHeads, spec: Any, data: Sequence[Any], setup: Setup, free: float
+    model: WithHeads | EncoderDecoder,
+    spec: Any,
+    data: Sequence[Any],
+    setup: Setup,
+    free: float,
 ) -> tuple[bool, bool]:
     """Whether activations are to be computed twice, and micro-batches may go side by side.
 

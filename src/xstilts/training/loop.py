@@ -32,6 +32,7 @@ from xstilts.kinds.base import Feature
 from xstilts.model import vocabulary
 from xstilts.model.heads import WithHeads
 from xstilts.model.packed import Packed
+from xstilts.model.seq2seq import EncoderDecoder, Sources
 from xstilts.training import batches, fit, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize, release
 from xstilts.training.lanes import Lanes
@@ -75,7 +76,9 @@ class Run:
     """One training: of what, on what, and where."""
 
     spec: TrainingSpec
-    build: Callable[[], WithHeads]  # the model before its training, the same at every call
+    build: Callable[
+        [], WithHeads | EncoderDecoder
+    ]  # the model before its training, the same at every call
     data: Sequence[HeadData]  # one a head, in their order
     state: Path  # folder for all that is needed to go on after an interruption
     setup: Setup
@@ -215,12 +218,12 @@ class Batch:
     Attributes:
         terms: loss terms of the global batch.
         pieces: micro-batches of the global batch.
-        micro: number, features and packed form of each of this worker's.
+        micro: number, features and collated form of each of this worker's.
     """
 
     terms: int
     pieces: int
-    micro: Sequence[tuple[int, list[Feature], Packed]]
+    micro: Sequence[tuple[int, list[Feature], Packed | Sources]]
 
 
 def _batches(run: Run, engine: Any, steps: range) -> Generator[Batch, None, None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xstilts.core.machine import Machine
@@ -43,7 +43,7 @@ class Kept:
 
 
 KEPT = {"modernbert": Kept(11, 5), "deberta-v2": Kept(scores=2, positions=8)}  # others as XLM-R
-EAGER = ("deberta-v2",)  # keeps scores on a GPU, too
+EAGER = ("deberta-v2", "mt5", "mbart", "m2m_100")  # keep scores on a GPU, too
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,8 @@ class Shape:
 
     @staticmethod
     def of_config(config: Mapping[str, Any], weights: int) -> Shape:
-        """Of what a checkpoint's config.json says."""
+        """Of what a checkpoint's config.json says; layers of a decoder count as an encoder's."""
+        config = {**config, **_as_bert(config)}
         return Shape(
             layers=config["num_hidden_layers"],
             hidden=config["hidden_size"],
@@ -75,11 +76,11 @@ class Shape:
 
     @staticmethod
     def of_architecture(shape: Architecture) -> Shape:
-        """Of an XLM-R that is trained from scratch, its language head beside it."""
-        wide, inner = shape.hidden, shape.feed_forward
+        """Of an XLM-R or mT5 that is trained from scratch, its language head beside it."""
+        wide, inner, decodes = shape.hidden, shape.feed_forward, shape.family == "mt5"
         layer = 4 * wide**2 + 2 * wide * inner + 9 * wide + inner
         rest = (shape.vocabulary + shape.max_positions + wide) * wide + shape.vocabulary
-        return Shape(
+        own = Shape(
             layers=shape.layers,
             hidden=wide,
             feed_forward=inner,
@@ -87,6 +88,12 @@ class Shape:
             vocabulary=shape.vocabulary,
             weights=layer * shape.layers + rest,
         )
+        if not decodes:
+            return own
+        # attention to the source, and a head of its own
+        second = (layer + 4 * wide**2) * shape.layers + shape.vocabulary * wide
+        weights = own.weights + second
+        return replace(own, layers=2 * shape.layers, weights=weights, family="mt5")
 
     @staticmethod
     def of_published(encoder: Encoder) -> Shape:
@@ -187,6 +194,21 @@ class Layout:
     def size(self) -> int:
         """Bytes of a number in the forward pass."""
         return FLOAT // 2 if self.half else FLOAT
+
+
+def _as_bert(config: Mapping[str, Any]) -> dict[str, int]:
+    """Numbers of an encoder-decoder under the names that encoders have for them."""
+    if "d_model" not in config:
+        return {}
+    t5 = "num_decoder_layers" in config
+    names = ("num_layers", "num_decoder_layers") if t5 else ("encoder_layers", "decoder_layers")
+    inner, heads = ("d_ff", "num_heads") if t5 else ("encoder_ffn_dim", "encoder_attention_heads")
+    return {
+        "num_hidden_layers": sum(config[name] for name in names),
+        "hidden_size": config["d_model"],
+        "intermediate_size": config[inner],
+        "num_attention_heads": config[heads],
+    }
 
 
 def needed(

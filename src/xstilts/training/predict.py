@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,19 +39,34 @@ def predict(
     """
     vocabulary.check(model, features)
     chosen = {} if part is None else {"part": part}
-    order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
-    mine = order[workers.rank :: workers.size]
     model.eval()
 
     def outputs(some: list[Feature]) -> list[Any]:
         packed = batches.collate(some, kind, pad, workers.device)
-        with torch.inference_mode():  # of this thread
-            own: list[Any] = kind.outputs(model(packed, **chosen), some)
+        own: list[Any] = kind.outputs(model(packed, **chosen), some)
         return own
+
+    return in_runs(features, outputs, tokens, workers, precision)
+
+
+def in_runs(
+    features: Sequence[Feature],
+    outputs: Callable[[list[Feature]], list[Any]],
+    tokens: int,
+    workers: Workers,
+    precision: str,
+) -> list[Any]:
+    """What `outputs` gives of some features after the others, one a feature, in order."""
+    order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
+    mine = order[workers.rank :: workers.size]
+
+    def own(some: list[Feature]) -> list[Any]:
+        with torch.inference_mode():  # of this thread
+            return outputs(some)
 
     runs = batches.cut((features[i] for i in mine), tokens)
     with _products(precision, workers.device):
-        found = [one for own in kernels.each(outputs, runs) for one in own]
+        found = [one for some in kernels.each(own, runs) for one in some]
     results: list[Any] = [None] * len(features)
     for i, value in zip(order, workers.gather(found), strict=True):
         results[i] = value
@@ -81,12 +96,21 @@ class Decoder:
     kind: Any  # a module of xstilts.kinds
     labels: list[str]
     tokenizer: Any
-    lengths: tuple[int, int]  # longest sequence and stride, in tokens
+    lengths: tuple[int, ...]  # what the kind's `encode` is told, in tokens: the longest first
     tokens: int  # per forward pass
     workers: Workers
     part: int = 0  # of the model's heads
     precision: str = "fp32"  # of its training
     store: Store = NOT_KEPT
+    beams: int = 1  # of a kind that searches
+
+    def in_runs(
+        self, features: Sequence[Feature], outputs: Callable[[list[Feature]], list[Any]]
+    ) -> list[Any]:
+        """For a kind's own `predict`: see `in_runs`; the model is made ready for it."""
+        vocabulary.check(self.model, features)
+        self.model.eval()
+        return in_runs(features, outputs, self.tokens, self.workers, self.precision)
 
     def __call__(self, rows: list[Row]) -> list[Any]:
         """Predictions as the metric reads them, by the kind's own `predict` where it has one."""

@@ -27,6 +27,14 @@ class New(Splits):
     test: Count = 576
 
 
+class Facts(Splits):
+    """Questions about facts: one of each noun."""
+
+    train: Count = 64
+    validation: Count = 64
+    test: Count = 32
+
+
 class Bitext(Strict):
     """Translations into the source language; each has a noun of its own."""
 
@@ -46,3 +54,5 @@ class World(Strict):
     new_tags: New = New()
     qa: Splits = Splits()
     bitext: Bitext = Bitext()
+    facts_text: Count = 4000  # of the data set world/facts, as is all of `facts`
+    facts: Facts = Facts()

@@ -16,11 +16,11 @@ import pyarrow as pa
 from xstilts.core.errors import UserError
 from xstilts.core.files import write_bytes, write_parquet
 from xstilts.core.strict import parse
-from xstilts.sources.world import rows
+from xstilts.sources.world import facts, rows
 from xstilts.sources.world.spec import World
 from xstilts.sources.world.words import Language, make_languages
 
-DATASET = "world/nouns"
+NOUNS, FACTS = "world/nouns", "world/facts"
 STRING = pa.string()
 ANSWERS = pa.struct([("text", pa.list_(STRING)), ("answer_start", pa.list_(pa.int32()))])
 CLASSES = [("id", pa.int32()), ("sentence", STRING), ("label", pa.int64())]
@@ -36,6 +36,7 @@ SCHEMAS: dict[str, list[tuple[str, pa.DataType]]] = {
         ("answers", ANSWERS),
     ],
     "bitext": [("sentence1", STRING), ("sentence2", STRING)],
+    "questions": [("id", pa.int32()), ("question", STRING), ("answer", STRING)],
 }
 Maker = Callable[[Language, int, dict[str, int]], dict[str, list[rows.Row]]]
 MAKERS: dict[str, Maker] = {
@@ -55,12 +56,13 @@ def materialise(dataset: str, spec: dict[str, Any], target: Path) -> None:
     Raises:
         UserError: an unknown data set, key, split or language, or a value that is no size.
     """
-    if dataset != DATASET:
-        raise UserError(f"no data set {dataset!r} in the control world. Mend: use {DATASET!r}")
+    if dataset not in SETS:
+        known = ", ".join(SETS)
+        raise UserError(f"no data set {dataset!r} in the control world. Mend: use one of {known}")
     mend = f"give the whole number, or use {', '.join(World.model_fields)}"
     world = parse(World, spec, "the world's spec", mend)
     configs: dict[str, list[tuple[str, str]]] = {}
-    for config, split, made in _splits(world):
+    for config, split, made in SETS[dataset](world):
         path = f"data/{config}/{split}-00000-of-00001.parquet"
         schema = pa.schema(SCHEMAS[config.split(".")[0]])
         write_parquet(target / path, pa.Table.from_pylist(made, schema=schema))
@@ -82,6 +84,18 @@ def _splits(spec: World) -> Iterator[tuple[str, str, list[rows.Row]]]:
         if code != "qaa":
             pairs = rows.bitext_rows(language, languages["qaa"], spec.seed, spec.bitext.test)
             yield f"bitext.{code}", "test", pairs
+
+
+def _facts(spec: World) -> Iterator[tuple[str, str, list[rows.Row]]]:
+    """All of (config, split, rows) of the data set of facts, in a fixed order."""
+    yield "text", "train", list(facts.text_rows(spec.seed, spec.facts_text))
+    for code in facts.ENDINGS:
+        trained = set() if code in spec.train_languages else {"train"}
+        made = facts.question_rows(code, spec.seed, spec.facts.model_dump(exclude=trained))
+        yield from ((f"questions.{code}", split, made[split]) for split in made)
+
+
+SETS = {NOUNS: _splits, FACTS: _facts}
 
 
 def _readme(configs: dict[str, list[tuple[str, str]]]) -> str:
