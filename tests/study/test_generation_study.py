@@ -41,6 +41,22 @@ def test_outputs_reach_the_runs(written: dict[str, Any]) -> None:
     assert part["output"] == Output(length=6).model_dump()
 
 
+def test_more_source_languages_are_a_setting(written: dict[str, Any]) -> None:
+    """Of the same training; what is trained on is not scored."""
+    target = written["targets"]["world_facts"]
+    target |= {"languages": ["qaa", "qac"], "sources": {"two": ["qab"]}}
+    params = compiled(written)
+    own = params["targets"]["world_facts"]
+    two = own["variants"]["two"]
+    assert two["training"] == own["training"]
+    (more,) = two["more_rows"]
+    assert more == own["train_rows"].replace("qaa", "qab")
+    assert more in params["check"]["training"]["world_facts"]
+    assert "none-s1-two" in params["transfer"]
+    target["sources"] = {"two": ["qac"]}
+    refused(written, r"sources\.two: 'qac' is trained on here and scored as one that is not")
+
+
 def refused(study: dict[str, Any], says: str) -> None:
     with pytest.raises((UserError, ValueError), match=says) as caught:
         compiled(study)
@@ -116,4 +132,4 @@ def test_the_committed_studies_are_one_design(
     one = compile_study(read_study("generation"), "studies/generation.yaml")
     assert list(own["transfer"]) == list(one["transfer"])
     assert own["targets"].keys() == one["targets"].keys()
-    assert len(own["transfer"]) == 27
+    assert len(own["transfer"]) == 30

@@ -114,7 +114,8 @@ class Check(Strict):
     gain: Bounds | None = None  # points over no intermediate training
     error: Bounds | None = None  # points over the score that is expected (control world)
     slope: Bounds | None = None  # points per tenfold intermediate rows
-    in_language: Bounds | None = None  # share of outputs in the right language (generation)
+    # share of outputs in the right language (generation)
+    in_language: Bounds | None = Field(None, exclude_if=lambda bounds: bounds is None)
     setup: Setup | None = None
     outside: str | None = None  # why this project cannot ask it
 

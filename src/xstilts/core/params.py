@@ -274,6 +274,7 @@ class Variant(Strict):
     training: Training
     before: list[Before] = Field(default_factory=list)
     validation: str | None = None
+    more_rows: list[str] = Field(default_factory=list, exclude_if=lambda rows: not rows)
 
 
 class Expected(Strict):
@@ -300,6 +301,8 @@ class Target(Strict):
     before: list[Before] = Field(default_factory=list)
     train_rows: str | None  # parquet; None: scored without fine-tuning
     train_limit: int | None
+    # parquet of more source languages, whose rows join those; of each, `train_limit` at most
+    more_rows: list[str] = Field(default_factory=list, exclude_if=lambda rows: not rows)
     # Rows of a language that are scored, drawn from all of its split; None: all.
     score_limit: int | None = Field(None, exclude_if=lambda limit: limit is None)
     validation: str | None  # source-language rows, for selection of any sort

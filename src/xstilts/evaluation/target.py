@@ -43,7 +43,11 @@ def trainings(target: Target) -> list[Before]:
 def read_files(target: Target) -> list[Path]:
     """All files that a target reads: trainings' rows, the pool, and every language's rows."""
     steps = trainings(target)
-    named = (*(step.rows for step in steps), *(step.validation for step in steps))
+    named = (
+        *(step.rows for step in steps),
+        *(step.validation for step in steps),
+        *target.more_rows,
+    )
     # The threshold of mining is tuned on the validation split of each language.
     splits = dict.fromkeys(
         ("validation", target.split) if KINDS[target.kind].scored == "mined" else [target.split]
@@ -118,12 +122,12 @@ def _fine_tuned(
         prefix = "" if own else f"{step.task}."
         name = title if own else f"{title}, {step.task} first"
         spec = TrainingSpec(name, step.training, seed, [_part(target, step)])
-        rows: list[Row] = files.read_parquet(Path(step.rows)).to_pylist()
+        rows = _taught(target) if own else _read(step.rows)
         watched = setup.observe.under(target.task if own else f"{target.task}.{step.task}")
         tuned = finetune(
             start,
             spec,
-            [rows[: target.train_limit] if own else rows],
+            [rows],
             place / ("own" if own else f"before-{number}"),
             replace(setup, observe=watched),
         )
@@ -137,6 +141,18 @@ def _fine_tuned(
         kept.save(start, target, Path(setup.tokenizer.name_or_path), model_folder(place))
     predictor = _predictor(title, target, start, place, setup)
     return predictor, {"curves": curves, "metrics": metrics}
+
+
+def _taught(target: Target) -> list[Row]:
+    """A target's training rows: of its source language, then of more of them."""
+    assert target.train_rows is not None
+    named = (target.train_rows, *target.more_rows)
+    return [row for path in named for row in _read(path)[: target.train_limit]]
+
+
+def _read(path: str) -> list[Row]:
+    rows: list[Row] = files.read_parquet(Path(path)).to_pylist()
+    return rows
 
 
 def _part(target: Target, step: Before) -> Part:

@@ -253,6 +253,8 @@ class StudyTarget(Strict):
     # Other ways to train it, of the base model alone; each is a setting beside `none`.
     variants: dict[Word, dict[str, Any]] = Field(default_factory=dict)  # name -> of the training
     rates: Rates = Field(default_factory=list)  # beside the training's own rate: lr-1e-05
+    # Other settings beside `none`: name -> languages whose training rows join the source's.
+    sources: dict[Word, Languages] = Field(default_factory=dict)
     # Of retrieval; where not given, as the protocol says, or plain: last layer, mean, cosine.
     layer: int | None = None
     pooling: Literal["mean", "cls"] | None = None

@@ -6,7 +6,6 @@ from typing import Any
 
 from xstilts import tasks
 from xstilts.benchmarks import protocols
-from xstilts.core.params import Variant
 from xstilts.kinds.spec import KINDS
 from xstilts.sources.world.spec import World
 from xstilts.study.design import Design, over
@@ -59,11 +58,12 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
     design.check_length(out["max_length"], where)
     if KINDS[task.kind].trained:
         out |= _trained(design, task, spec, where)
-        return out | {"variants": _variants(design, task, spec, out["training"], where)}
+        variants = _variants(design, task, spec, out["training"], where)
+        return out | {"variants": variants | _sources(design, task, spec, out, where)}
     design.check_model(task, {}, where)
-    if spec.variants or spec.rates:
+    if spec.variants or spec.rates or spec.sources:
         wrong = f"{name} is not fine-tuned, so it would be scored again as it is"
-        raise design.fail(where, wrong, "leave `variants` and `rates` out")
+        raise design.fail(where, wrong, "leave `variants`, `rates` and `sources` out")
     return out
 
 
@@ -156,7 +156,28 @@ def _variants(
         made = _trained(design, task, spec.model_copy(update={"training": training}), place)
         if made["training"] == own:
             raise design.fail(place, "it changes nothing of the target's training", "leave it out")
-        out[name] = {part: made[part] for part in Variant.model_fields}
+        out[name] = {part: made[part] for part in ("training", "before", "validation")}
+    return out
+
+
+def _sources(
+    design: Design, task: Task, spec: StudyTarget, own: dict[str, Any], where: str
+) -> dict[str, Any]:
+    """Name of a variant -> the target's own training, with rows of more source languages.
+
+    None of them is scored: its scores would be no zero-shot ones.
+    """
+    taught = tasks.load(task.train_task) if task.train_task else task
+    out = {}
+    for name, languages in spec.sources.items():
+        place = f"{where}.sources.{name}"
+        for language in languages:
+            if language in own["languages"]:
+                wrong = f"{language!r} is trained on here and scored as one that is not"
+                raise design.fail(place, wrong, "leave it out here or of the target's `languages`")
+        rows = [_rows(design, taught, one, False, place)[0] for one in languages]
+        kept = {part: own[part] for part in ("training", "before", "validation")}
+        out[name] = {**kept, "more_rows": rows}
     return out
 
 
