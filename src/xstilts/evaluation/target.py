@@ -22,7 +22,7 @@ from xstilts.evaluation.score import prediction_rows, score_rows
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS
 from xstilts.model.heads import WithHeads
-from xstilts.model.seq2seq import EncoderDecoder
+from xstilts.model.seq2seq import Model
 from xstilts.results import scores
 from xstilts.results.scores import PREDICTIONS_SCHEMA, ScoreRow
 from xstilts.training.engine import Setup
@@ -114,7 +114,7 @@ def _fine_tuned(
     title: str, seed: int, target: Target, checkpoint: Path, place: Path, setup: Setup
 ) -> tuple[Predictor, dict[str, Any]]:
     """Train where the target is trained: the way to predictions, and what is to be recorded."""
-    start: Path | WithHeads | EncoderDecoder = checkpoint
+    start: Path | Model = checkpoint
     curves: dict[str, list[list[float]]] = {}
     metrics: dict[str, float] = {}
     for number, step in enumerate(trainings(target)):
@@ -176,7 +176,7 @@ def _part(target: Target, step: Before) -> Part:
 def _predictor(
     title: str,
     target: Target,
-    model: Path | WithHeads | EncoderDecoder,
+    model: Path | Model,
     place: Path,
     setup: Setup,
 ) -> Predictor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationConfig, PreTrainedModel
 
+from xstilts.model.heads import WithHeads
 from xstilts.model.packed import pick
 
 Ids = Sequence[int]
@@ -106,6 +107,9 @@ class EncoderDecoder(nn.Module):
                 generation_config=asked,
             )
         return [_cut(one, end) for one in found[:, given:].tolist()]
+
+
+Model = WithHeads | EncoderDecoder  # what is trained
 
 
 def _cut(ids: list[int], end: int) -> list[int]:

@@ -132,7 +132,7 @@ def _whole(spec: Pretrain, words: Any) -> PreTrainedModel:
     return made[spec.architecture.family](spec.architecture, len(words), spec.training.dropout)
 
 
-def _with_head(whole: PreTrainedModel) -> heads.WithHeads | seq2seq.EncoderDecoder:
+def _with_head(whole: PreTrainedModel) -> seq2seq.Model:
     """Encoder and language-modelling head, which share their weights with `whole`."""
     if checkpoint.FAMILIES[whole.config.model_type].decodes:
         return seq2seq.EncoderDecoder(whole)

@@ -25,7 +25,7 @@ from xstilts.kinds.base import Row
 from xstilts.model import adapters, heads, prompts
 from xstilts.model.checkpoint import dropout_of, language_head, load_encoder, load_masked_lm
 from xstilts.model.heads import WithHeads
-from xstilts.model.seq2seq import EncoderDecoder
+from xstilts.model.seq2seq import EncoderDecoder, Model
 from xstilts.training import loop, predict
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.loop import HeadData, Run, TrainingSpec
@@ -46,7 +46,7 @@ class FineTuned:
         tried: of a sweep each rate's validation; 0 where the loss was no number.
     """
 
-    model: WithHeads | EncoderDecoder
+    model: Model
     history: loop.History
     learning_rate: float
     validation: float | None
@@ -54,7 +54,7 @@ class FineTuned:
 
 
 def finetune(
-    start: Path | WithHeads | EncoderDecoder,
+    start: Path | Model,
     spec: TrainingSpec,
     rows: Sequence[list[Row]],
     state: Path,
@@ -148,9 +148,7 @@ def _rate_score(run: Run) -> float | None:
     return found
 
 
-def _untrained(
-    start: Path | WithHeads | EncoderDecoder, spec: TrainingSpec
-) -> WithHeads | EncoderDecoder:
+def _untrained(start: Path | Model, spec: TrainingSpec) -> Model:
     """The model before its training, the same at every call."""
     model = _fresh(start, spec) if isinstance(start, Path) else _going_on(start, spec)
     if spec.training.freeze == "embeddings":
@@ -162,7 +160,7 @@ def _untrained(
     return model
 
 
-def _fresh(folder: Path, spec: TrainingSpec) -> WithHeads | EncoderDecoder:
+def _fresh(folder: Path, spec: TrainingSpec) -> Model:
     """A checkpoint's encoder under heads whose first weights depend on the seed alone.
 
     The head of masked language modelling is the checkpoint's own, and reads the last layer. A kind
@@ -192,7 +190,7 @@ def _fresh(folder: Path, spec: TrainingSpec) -> WithHeads | EncoderDecoder:
     return WithHeads(encoder, made, fused)
 
 
-def _going_on(start: WithHeads | EncoderDecoder, spec: TrainingSpec) -> WithHeads | EncoderDecoder:
+def _going_on(start: Model, spec: TrainingSpec) -> Model:
     """A copy of a model for another training under the same heads.
 
     Raises:

@@ -16,8 +16,7 @@ import torch
 
 from xstilts.core import memory as machine_memory
 from xstilts.core.errors import UserError
-from xstilts.model.heads import WithHeads
-from xstilts.model.seq2seq import EncoderDecoder
+from xstilts.model.seq2seq import Model
 from xstilts.training import batches
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.memory import Layout, Micro, Shape, fits, needed
@@ -33,9 +32,7 @@ def free(workers: Workers) -> float:
     return float(torch.cuda.mem_get_info()[0] + cached)
 
 
-def prepare(
-    model: WithHeads | EncoderDecoder, spec: Any, data: Sequence[Any], setup: Setup, free: float
-) -> bool:
+def prepare(model: Model, spec: Any, data: Sequence[Any], setup: Setup, free: float) -> bool:
     """Turn activation checkpointing on, where it is asked for or needed. All workers call.
 
     Args:
@@ -59,7 +56,7 @@ def prepare(
 
 
 def _needed(
-    model: WithHeads | EncoderDecoder,
+    model: Model,
     spec: Any,
     data: Sequence[Any],
     setup: Setup,

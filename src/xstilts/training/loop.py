@@ -30,9 +30,8 @@ from xstilts.core.progress import Observe
 from xstilts.kinds import modules
 from xstilts.kinds.base import Feature
 from xstilts.model import vocabulary
-from xstilts.model.heads import WithHeads
 from xstilts.model.packed import Packed
-from xstilts.model.seq2seq import EncoderDecoder, Sources
+from xstilts.model.seq2seq import Model, Sources
 from xstilts.training import batches, fit, schedule, state
 from xstilts.training.engine import Setup, full_weights, initialize, release
 from xstilts.training.lanes import Lanes
@@ -76,9 +75,7 @@ class Run:
     """One training: of what, on what, and where."""
 
     spec: TrainingSpec
-    build: Callable[
-        [], WithHeads | EncoderDecoder
-    ]  # the model before its training, the same at every call
+    build: Callable[[], Model]  # the model before its training, the same at every call
     data: Sequence[HeadData]  # one a head, in their order
     state: Path  # folder for all that is needed to go on after an interruption
     setup: Setup
