@@ -224,7 +224,7 @@ def test_as_many_validation_rows_choose_as_are_asked_for(
 def test_questions_are_chosen_by_the_mean_of_f1_and_exact_match() -> None:
     """As jiant chooses; by F1 alone another update may win. Other metrics choose by themselves."""
     for name, metric in finetune_module.metrics.METRICS.items():
-        questions = name in ("squad_f1", "mlqa_f1")
+        questions = name in ("squad_f1", "mlqa_f1", "answer_f1", "answer_f1_mlqa")
         assert metric.selects == (("f1", "exact_match") if questions else (metric.main,))
 
 
