@@ -1,7 +1,7 @@
 """Load the tokenizer of a checkpoint folder, and make tokenizer.json where there is none.
 
 `load` is for every stage that reads text: tokenizer.json is all that it goes by. `complete` is for
-checkpoints with a SentencePiece model alone (mDeBERTa-v3's spm.model), and run once, when the
+checkpoints with a SentencePiece model alone (mDeBERTa-v3, mT5, mBART-50), and run once, when the
 checkpoint is imported. The published pieces and scores and the published normaliser (its character
 map) are kept; transformers 5 would load spm.model with a normaliser of its own.
 """
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 MODEL = "spm.model"
+_ENDS = {"eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
+# Architectures of encoder-decoders -> their SentencePiece model, the class of transformers that
+# knows its layout, and names of special tokens.
+CONVERTED = {
+    "mt5": ("spiece.model", "T5Converter", _ENDS),
+    "mbart": (
+        "sentencepiece.bpe.model",
+        "MBart50Converter",
+        {"bos_token": "<s>", "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}
+        | _ENDS,
+    ),
+}
 NAMES = {
     "bos_token": "[CLS]",
     "cls_token": "[CLS]",
@@ -59,7 +71,8 @@ def load(folder: Path) -> PreTrainedTokenizerBase:
     for name, other in (("cls_token", "bos_token"), ("sep_token", "eos_token"), ("pad_token", "")):
         if getattr(known, name) is None and getattr(known, other, None) is not None:
             setattr(known, name, getattr(known, other))
-        if getattr(known, name) is None:
+        told = name == "cls_token" and known.mask_token is None  # mT5 begins with no token
+        if getattr(known, name) is None and not told:
             raise UserError(
                 f"the tokenizer in {folder} names no {name}. Mend: add it to tokenizer_config.json"
             )
@@ -104,11 +117,16 @@ def _broken(folder: Path) -> Path:
 
 
 def complete(folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json into a folder that has only spm.model.
+    """Write tokenizer.json and tokenizer_config.json into a folder that has only SentencePiece's.
 
     Raises:
         UserError: the model is broken, or is not one of the DeBERTa family.
     """
+    kept = folder / "config.json"
+    family = read_json(kept).get("model_type") if kept.is_file() else None
+    if family in CONVERTED and not (folder / "tokenizer.json").exists():
+        _convert(folder, *CONVERTED[family])
+        return
     if (folder / "tokenizer.json").exists() or not (folder / MODEL).exists():
         return
     from tokenizers import AddedToken
@@ -140,4 +158,34 @@ def complete(folder: Path) -> None:
     write_bytes(folder / "tokenizer.json", (tokenizer.to_str(pretty=True) + "\n").encode())
     names = ["input_ids", "attention_mask"]  # of two types of text this encoder knows nothing
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names, **NAMES}
+    write_json(folder / "tokenizer_config.json", config)
+
+
+def _convert(folder: Path, name: str, converter: str, special: dict[str, str]) -> None:
+    """Write the tokenizer of an encoder-decoder as transformers' own converter makes it.
+
+    Raises:
+        UserError: the model is missing or broken.
+    """
+    from transformers import convert_slow_tokenizer
+
+    ids: dict[str, int] = {}
+    slow = SimpleNamespace(
+        vocab_file=str(folder / name), _extra_ids=0, convert_tokens_to_ids=ids.get
+    )
+    try:
+        made = getattr(convert_slow_tokenizer, converter)(slow)
+        ids |= {piece: place for place, (piece, _) in enumerate(made.vocab(made.proto))}
+        absent = [token for token in special.values() if token not in ids]
+        if absent:
+            raise ValueError(f"it has no piece {absent[0]}")
+        tokenizer = made.converted()
+    except Exception as error:  # protobuf and tokenizers raise many types for broken bytes
+        raise UserError(
+            f"{folder / name} is no SentencePiece model of this family ({error}). "
+            "Mend: pin a revision that has tokenizer.json"
+        ) from error
+    write_bytes(folder / "tokenizer.json", (tokenizer.to_str(pretty=True) + "\n").encode())
+    inputs = ["input_ids", "attention_mask"]
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": inputs, **special}
     write_json(folder / "tokenizer_config.json", config)

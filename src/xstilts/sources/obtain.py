@@ -71,7 +71,7 @@ def model(spec: Any, target: Path, observe: Observe | None = None) -> None:
     else:
         raise _unknown(spec.source)
     missing = [name for name in MODEL_NEEDS if not (target / name).exists()]
-    if (target / TOKENIZER_MADE_FROM).exists():
+    if any((target / name).exists() for name in TOKENIZER_MADE_FROM):
         missing = [name for name in missing if name != "tokenizer.json"]
     if not list(target.glob("*.safetensors")):
         missing.append("model.safetensors")

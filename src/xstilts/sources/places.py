@@ -21,6 +21,7 @@ MODEL_FILES = (  # what a published checkpoint may consist of; nothing that has 
     "special_tokens_map.json",
     "sentencepiece.bpe.model",
     "spm.model",
+    "spiece.model",
     "vocab.txt",
 )
 
@@ -28,7 +29,8 @@ MODEL_FILES = (  # what a published checkpoint may consist of; nothing that has 
 MODEL_NEEDS = ("config.json", "tokenizer.json")
 
 
-TOKENIZER_MADE_FROM = "spm.model"  # model/tokenizer.py makes tokenizer.json from it
+# model/tokenizer.py makes tokenizer.json from one of them
+TOKENIZER_MADE_FROM = ("spm.model", "spiece.model", "sentencepiece.bpe.model")
 
 
 def url_path(url: str) -> PurePosixPath:
