@@ -17,7 +17,7 @@ from rich.table import Table
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench/results/speed.jsonl"
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+MARK = "bench"  # <!-- bench --> and <!-- /bench --> stand round the table in README.md
 HEAD = ("what", "the kit", "compared with", "", "ratio", "least to most")
 SHAPES = {"small": "4 x 256", "real": "12 x 384", "tiny": "2 x 32"}
 
@@ -142,8 +142,9 @@ def markdown(path: Path) -> str:
     return f"{text}\n\nMeasured on {where}.\n"
 
 
-def update(page: str, table: str) -> str:
+def update(page: str, table: str, mark: str = MARK) -> str:
     """A page with the table between its marks."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n{table}{END}{after}"
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, rest = page.split(begin)
+    _, after = rest.split(end)
+    return f"{before}{begin}\n{table}{end}{after}"

@@ -86,7 +86,8 @@ def _run(loaded: Params, machine: Machine, word: str, key: str, spec: dict[str, 
             hardware = machine.model_dump(exclude={"cluster"})  # whose account is nobody's business
             made = (loaded.study, word, key, began, seconds, *ids, hardware, ran)
             provenance.write(*made, meter.joules(), peak())
-            runs_page.write(loaded.study)
+            if word in flow.SINGLE:  # it reads what all runs left: after each, that is quadratic
+                runs_page.write(loaded.study)
     if first and word == "report":
         tracking.tell_claims(loaded.study)  # tags finished runs, of which this is one only now
 

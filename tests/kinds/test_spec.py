@@ -32,7 +32,8 @@ def test_a_module_can_do_what_its_spec_says(name: str) -> None:
     kind, module = KINDS[name], modules.get(name)
     wanted = {"texts"}
     if kind.trained:
-        wanted |= {*TRAINED, "head" if kind.scored else "draw"}
+        own = {"model", "collate"} if kind.decodes else {"head"}
+        wanted |= {*TRAINED, *(own if kind.scored else {"draw"})}
     if kind.chooses and not hasattr(module, "predict"):
         wanted |= {"outputs", "decode"}
     if kind.chooses or kind.by_id:

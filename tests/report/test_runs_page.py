@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from xstilts import pipeline
 from xstilts.core.files import write_json
 from xstilts.report import runs_page
 
@@ -69,3 +70,16 @@ def test_cost_is_told_by_stage_and_together() -> None:
     bare = "<td>1</td><td>0 s</td><td>0 s</td><td>not told</td>"
     assert f'<th scope="row">transfer</th>{bare}' in text
     assert '<th scope="row">together</th><td>3</td><td>1 h 10 min</td>' in text
+
+
+def test_a_run_of_many_leaves_the_page_alone(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would read what all others left, and thousands of jobs would write one file."""
+    monkeypatch.setenv("XSTILTS_TRACKING", "off")
+    monkeypatch.chdir(prepared)
+    page = runs_page.runs_page_path("small")
+    pipeline.run_stage("subsample", "world_qa-qaa-s1")
+    assert not page.exists()
+    pipeline.run_stage("check")
+    assert 'id="subsample-world_qa-qaa-s1"' in page.read_text(encoding="utf-8")

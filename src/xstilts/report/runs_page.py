@@ -1,7 +1,8 @@
 """The page of where and when runs were made: `provenance/<study>/runs.html`, outside DVC and git.
 
 The report must have equal bytes for equal work, so times, hosts and MLflow ids are not on it. This
-page has them; `pipeline` calls `write(study)` after each stage. Any part may be missing.
+page has them; `pipeline` calls `write(study)` after each stage that a study has one of: the last
+one is `report`, which links here. Any part may be missing.
 """
 
 from __future__ import annotations
