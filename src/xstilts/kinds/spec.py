@@ -159,6 +159,8 @@ def _wrong_query(row: Row, labels: int, split: str) -> str | None:
 
 
 def _wrong_targets(row: Row, labels: int, split: str) -> str | None:
+    if not filled(row["language"]):
+        return "its language is not said"
     if not isinstance(row["targets"], list | tuple) or not row["targets"]:
         return "there is no text to answer with (`targets`)"
     return None if all(map(filled, row["targets"])) else "one of its `targets` is empty"
@@ -258,7 +260,7 @@ KINDS: dict[str, Spec] = {
     "generation": Spec(
         columns={"source": TEXT, "targets": IDS, "language": TEXT},
         reads=("source",),
-        needed=("source", "language"),
+        needed=("source",),
         tokens=300,
         wrong=_wrong_targets,
         decodes=True,
