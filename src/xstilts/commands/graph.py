@@ -186,6 +186,7 @@ def record(names: Sequence[str]) -> None:
     made: dict[str, list[Any]] = {}
     try:
         with _repo() as repo, lock_repo(repo):
+            _ask_git_once(repo)
             stages = {_name(stage.addressing): stage for stage in repo.index.stages}
             for stage in (stages[name] for name in names):
                 stage.save()
@@ -195,6 +196,19 @@ def record(names: Sequence[str]) -> None:
                 some[0].dvcfile.dump_stages(some, update_pipeline=False)
     except DvcException as error:
         raise _refused(error, "dvc commit") from error
+
+
+def _ask_git_once(repo: Any) -> None:
+    """Keep what git tracks: DVC reads git's whole index for each output, to refuse a tracked one.
+
+    A study's design and provenance are in git, so that it has as many files as there are outputs.
+    """
+    from scmrepo.git import Git
+
+    if isinstance(scm := repo.scm, Git):
+        tracked = {Path(os.fsdecode(name)) for name in scm.dulwich.repo.open_index()}
+        tracked |= {folder for path in tracked for folder in path.parents}
+        scm.is_tracked = lambda path: Path(os.path.relpath(path, scm.root_dir)) in tracked
 
 
 def status() -> Changes:
