@@ -146,7 +146,9 @@ class Made:
         metrics = score.headline(rows, self.loaded)
         shown = ("scores.json", transfer.SAMPLE)
         done = record.make(self.loaded, "transfer", key, spec, inputs, metrics, curves, shown)
-        transfer._write(paths.transferred(self.loaded.study, key), rows, tables, done, {})
+        predictions, study = pa.concat_tables(tables), self.loaded.study
+        transfer._write_predictions(paths.predicted(study, key), predictions, tables, {})
+        transfer._write_scores(paths.transferred(study, key), rows, predictions, done)
 
     def predicted(self, name: str, language: str, chance: float, rng: Any) -> Any:
         """Gold for as many examples as the lot says, another one's for the rest."""
