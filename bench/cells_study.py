@@ -144,7 +144,7 @@ class Made:
         shared = [*checkpoint.model_files(encoder), self.base / "tokenizer.json"]
         inputs = [*shared, *(path for one in targets.values() for path in read_files(one))]
         metrics = score.headline(rows, self.loaded)
-        shown = ("scores.json", transfer.SAMPLE)
+        shown = ("scores.json",)
         done = record.make(self.loaded, "transfer", key, spec, inputs, metrics, curves, shown)
         predictions, study = pa.concat_tables(tables), self.loaded.study
         transfer._write_predictions(paths.predicted(study, key), predictions, tables, {})
