@@ -85,7 +85,7 @@ def pending(loaded: Params) -> set[str]:
     if not ever_run(loaded.study):  # DVC would look at each of them
         return every_stage(loaded)
     with _repo() as repo:
-        return {_name(stage.addressing) for stage, _ in _reached(repo, set(_status(repo)))}
+        return {_name(stage.addressing) for stage in _reached(repo, set(_status(repo)))}
 
 
 def rounds(
@@ -122,7 +122,7 @@ def _ready(loaded: Params, chosen: Collection[str], allow_missing: bool) -> dict
 
     with _repo() as repo:
         changed, graph = _changed(repo, loaded, allow_missing), repo.index.graph
-        work = {stage for stage, _ in _reached(repo, changed)}
+        work = _reached(repo, changed)
         if chosen:
             named = [stage for stage in graph if _name(stage.addressing) in chosen]
             read = (networkx.descendants(graph, stage) for stage in named)  # edges go to these
@@ -144,14 +144,13 @@ def _in_order(graph: Any) -> list[Any]:
     return list(reversed(list(networkx.topological_sort(graph))))
 
 
-def _reached(repo: Any, changed: set[str]) -> Iterator[tuple[Any, bool]]:
-    """Changed stages and all that follow them, in order, with whether each waits for another."""
-    graph, reached = repo.index.graph, set[str]()
+def _reached(repo: Any, changed: set[str]) -> set[Any]:
+    """Changed stages and all that follow them."""
+    graph, reached = repo.index.graph, set[Any]()
     for stage in _in_order(graph):
-        waits = any(_name(one.addressing) in reached for one in graph.successors(stage))
-        if waits or _name(stage.addressing) in changed:
-            reached.add(_name(stage.addressing))
-            yield stage, waits
+        if _name(stage.addressing) in changed or not reached.isdisjoint(graph.successors(stage)):
+            reached.add(stage)
+    return reached
 
 
 def _gone(graph: Any, work: Iterable[Any]) -> set[Any]:
