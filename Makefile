@@ -9,6 +9,8 @@ export PATH := $(BIN):$(PATH)
 export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/site-cache
 STAMP := .venv/installed
 PIP := pip install --quiet --disable-pip-version-check
+# Tests run on all cores, on four at most, as a process may take 2 GB; those of a file stay together.
+CORES := -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help install demo mirror test test-all test-slurm crashtest pythontest doctor lint bench ui clean \
   image-lint image-test
@@ -44,10 +46,10 @@ mirror: install ## Run the study on real rows, from the mirror at XSTILTS_MIRROR
 	@xstilts where
 
 test: install ## Run the fast tests
-	pytest -m 'not slow and not crash and not pythons and not slurm'
+	pytest $(CORES) -m 'not slow and not crash and not pythons and not slurm'
 
 test-all: install ## Run all tests but those that kill
-	pytest -m 'not crash and not pythons and not slurm'
+	pytest $(CORES) -m 'not crash and not pythons and not slurm'
 
 test-slurm: install ## Run a small study on a SLURM of its own on this machine (Debian, as root)
 	@command -v slurmctld >/dev/null || [ -x /usr/sbin/slurmctld ] || { apt-get update -qq && \

@@ -14,7 +14,7 @@ import pytest
 TOLERANCE = 1e-6
 Pair = tuple[Any, Any]  # ours, official
 Compared = Callable[..., None]
-_SEEN: dict[str, tuple[int, float, float]] = {}  # what -> numbers, largest difference, tolerance
+PROPERTY = "golden"  # of a test's report: what, numbers, largest difference, tolerance
 
 
 @pytest.fixture(scope="session")
@@ -43,27 +43,30 @@ def _differences(ours: Any, official: Any) -> Iterator[float]:
         yield 0.0 if ours == official else math.inf
 
 
-@pytest.fixture(scope="session")
-def compared() -> Compared:
+@pytest.fixture
+def compared(record_property: Callable[[str, object], None]) -> Compared:
     """compared(what, pairs of ours and official, tolerance): notes and asserts the differences."""
 
     def compare(what: str, pairs: Iterable[Pair], tolerance: float = TOLERANCE) -> None:
         found = [one for pair in pairs for one in _differences(*pair)]
         assert found, f"{what} holds no number"
-        _SEEN[what] = (len(found), max(found), tolerance)
+        record_property(PROPERTY, (what, len(found), max(found), tolerance))
         assert max(found) <= tolerance, f"{what}: {max(found)}"
 
     return compare
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The largest difference of each file."""
-    if not _SEEN:
+    """The largest difference of each file, whichever process its test ran in."""
+    reports = (one for some in terminalreporter.stats.values() for one in some)
+    noted = (one for report in reports for one in getattr(report, "user_properties", ()))
+    seen = {tuple(found) for name, found in noted if name == PROPERTY}
+    if not seen:
         return
     terminalreporter.section("golden numbers: ours against the official scorers")
-    width = max(map(len, _SEEN))
+    width = max(len(what) for what, *_ in seen)
     terminalreporter.line(f"{'what':<{width}}  {'compared':>8}  {'largest':>8}  tolerance")
-    for what, (count, largest, tolerance) in sorted(_SEEN.items()):
+    for what, count, largest, tolerance in sorted(seen):
         terminalreporter.line(f"{what:<{width}}  {count:>8}  {largest:>8.1e}  {tolerance:.0e}")
-    counts, largest, _ = zip(*_SEEN.values(), strict=True)
+    _, counts, largest, _ = zip(*seen, strict=True)
     terminalreporter.line(f"{'all':<{width}}  {sum(counts):>8}  {max(largest):>8.1e}")
