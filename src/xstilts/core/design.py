@@ -100,14 +100,50 @@ def _fresh(study: str) -> Json:
 def fingerprint(study: str) -> str:
     """sha256 of all that a design is compiled from; comments and layout do not count."""
     used = in_use()
-    mend = "mend the file"
     return files.sha256_json(
         [
-            load_yaml(paths.study_file(study), mend),
+            study_content(study),
             used.settings if used.study == study else {},
-            load_yaml(paths.PINS, mend) if paths.PINS.exists() else None,
+            load_yaml(paths.PINS, "mend the file") if paths.PINS.exists() else None,
         ]
     )
+
+
+def study_content(name: str) -> Any:
+    """What `studies/<name>.yaml` says, put over what the study says that it is `like`.
+
+    Raises:
+        UserError: there is no such study, or it is like none that stands for itself.
+    """
+    content = _study_file(name, "")
+    if not isinstance(content, dict) or "like" not in content:
+        return content
+    own = {key: value for key, value in content.items() if key != "like"}
+    source = f"{paths.study_file(name)}: like: {content['like']}: "
+    base = _study_file(str(content["like"]), source)
+    if isinstance(base, dict) and "like" in base:
+        raise UserError(f"{source}which is itself like another. Mend: name {base['like']} there")
+    return merged(base, own)
+
+
+def _study_file(name: str, source: str) -> Any:
+    path = paths.study_file(name)
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in paths.STUDIES.glob("*.yaml"))) or "none"
+        wrong = f"{source}there is no study {name!r} ({path} is missing)"
+        raise UserError(f"{wrong}. Mend: use one of {known}")
+    return load_yaml(path, "mend the file")
+
+
+def merged(content: Any, over: Json) -> Any:
+    """Content with other content put over it: mappings are merged, all else replaces."""
+    if not isinstance(content, dict):
+        return over or content
+    put = {
+        name: merged(content.get(name), value) if isinstance(value, dict) else value
+        for name, value in over.items()
+    }
+    return {**content, **put}
 
 
 def write(content: Json) -> None:

@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from xstilts.core import paths
+from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Aggregate, Architecture, Corpus, Method, Mixing, SeenSet
-from xstilts.core.strict import Seed, Strict, load_yaml, parse
+from xstilts.core.strict import Seed, Strict, parse
 from xstilts.model import published
 from xstilts.sources.world.spec import World
 from xstilts.tasks import NAMES
@@ -307,23 +307,9 @@ def read_study(name: str, settings: dict[str, Any] | None = None) -> Study:
         UserError: no such study, an unknown key, or a study named unlike its file.
     """
     path = paths.study_file(name)
-    if not path.exists():
-        known = ", ".join(sorted(file.stem for file in paths.STUDIES.glob("*.yaml"))) or "none"
-        raise UserError(f"there is no study {name!r} ({path} is missing). Mend: use one of {known}")
-    content = load_yaml(path, "mend the file")
+    content = design.merged(design.study_content(name), settings or {})
     source = f"{path} with the settings of {paths.PARAMS}" if settings else path
-    study = parse(Study, _merged(content, settings or {}), source, "mend the file")
+    study = parse(Study, content, source, "mend the file")
     if study.study != name:
         raise UserError(f"{path}: `study: {study.study}`. Mend: name it {name}, as its file")
     return study
-
-
-def _merged(content: Any, settings: dict[str, Any]) -> Any:
-    """Content with settings put over it."""
-    if not isinstance(content, dict):
-        return settings or content
-    over = {
-        name: _merged(content.get(name), value) if isinstance(value, dict) else value
-        for name, value in settings.items()
-    }
-    return {**content, **over}
