@@ -28,8 +28,8 @@ class Adapter(Strict):
 class Output(Strict):
     """What a decoder may answer, and how the answer is sought."""
 
-    length: int = Field(64, gt=1)  # tokens at most, the one that ends it included
-    beams: int = Field(1, gt=0)  # 1: greedy search
+    length: int = Field(default=64, gt=1)  # tokens at most, the one that ends it included
+    beams: int = Field(default=1, gt=0)  # 1: greedy search
 
 
 class Training(Strict):
@@ -56,7 +56,7 @@ class Training(Strict):
     freeze: Literal["embeddings"] | None = None  # the vocabulary's vectors stay as they were
     # Soft prompts (arXiv 2104.08691, by peft): so many vectors are trained, and nothing else.
     prompt: int | None = Field(None, gt=0, exclude_if=lambda prompt: prompt is None)
-    output: Output | None = Field(None, exclude_if=lambda output: output is None)  # generation
+    output: Output = Field(Output(), exclude_if=lambda output: output == Output())  # generation
     # The training ends after so many updates, while its schedule is that of the whole budget.
     stop: int | None = Field(None, gt=0, exclude_if=lambda stop: stop is None)
     select: Literal["last", "best"] = "last"  # best: on source-language validation rows only
@@ -232,7 +232,7 @@ class Part(Strict):
     stride: int = Field(gt=0)
     teaches: bool = False  # of the control world: whether its labels are what is asked for
     share: float | None = Field(None, gt=0, lt=1)  # fixed share of the updates (mlm)
-    output: Output | None = Field(None, exclude_if=lambda output: output is None)  # generation
+    output: Output = Field(Output(), exclude_if=lambda output: output == Output())  # generation
 
 
 class Mixing(Strict):

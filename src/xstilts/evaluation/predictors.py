@@ -73,7 +73,7 @@ def read_rows(target: Target, language: str, split: str | None = None) -> list[R
 def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
     """Classes, choices, answers, tags, or what else the kind of a fine-tuned model predicts."""
     assert target.training is not None
-    kind, output = modules.get(target.kind), target.training.output
+    kind = modules.get(target.kind)
     lengths = modules.lengths(kind, target.training)
     decode = Decoder(
         net,
@@ -85,7 +85,7 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
         setup.workers,
         precision=target.training.precision,
         store=setup.store,
-        beams=output.beams if output else 1,
+        beams=target.training.output.beams,
     )
 
     def predict(language: str) -> Predicted:

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from torch import Tensor, nn, tensor
 from torch.nn.functional import cross_entropy
 
-from xstilts.core.params import Output, Part, Training
+from xstilts.core.params import Part, Training
 from xstilts.kinds.base import Feature, Row
 from xstilts.model import codes
 from xstilts.model.checkpoint import load_seq2seq
@@ -32,12 +32,7 @@ def texts(row: Row) -> list[tuple[str, str | None]]:
 
 def lengths(spec: Part | Training) -> tuple[int, int]:
     """Tokens of a source and of an answer, at most."""
-    return spec.max_length, output(spec).length
-
-
-def output(spec: Part | Training) -> Output:
-    """How answers are found; as usual, where a study does not say."""
-    return spec.output or Output.model_validate({})
+    return spec.max_length, spec.output.length
 
 
 def model(folder: Path, dropout: float) -> nn.Module:
@@ -109,21 +104,15 @@ def predict(decoder: Any, rows: list[Row]) -> list[str]:
     silent = set(special_ids(words))
 
     def answers(some: list[Feature]) -> list[str]:
-        batch = _asked(some, words.pad_token_id, decoder.workers.device)
+        # Of an answer a model is given the language's code alone, where its family has codes.
+        asked = [{**one, "given": one["given"][: one["begun"]]} for one in some]
+        batch = collate(asked, words.pad_token_id, decoder.workers.device)
         found = net.answers(batch, limit, decoder.beams, words.eos_token_id)
         kept = [[one for one in ids if one not in silent] for ids in found]
         return [text.strip() for text in words.batch_decode(kept)]
 
     told: list[str] = decoder.in_runs(features, answers)
     return told
-
-
-def _asked(features: list[Feature], pad: int, where: torch.device) -> Sources:
-    """Sources alone, and of their answers what is given: where there are codes, the language's."""
-    asked = [feature["ids"][0] for feature in features]
-    return sources(
-        asked, [feature["given"][: feature["begun"]] for feature in features], pad, where
-    )
 
 
 def references(rows: list[Row], labels: list[str]) -> list[list[str]]:

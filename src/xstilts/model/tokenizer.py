@@ -155,10 +155,7 @@ def complete(folder: Path) -> None:
     tokenizer.add_special_tokens(
         [AddedToken(name, special=True) for name in dict.fromkeys(NAMES.values())]
     )
-    write_bytes(folder / "tokenizer.json", (tokenizer.to_str(pretty=True) + "\n").encode())
-    names = ["input_ids", "attention_mask"]  # of two types of text this encoder knows nothing
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names, **NAMES}
-    write_json(folder / "tokenizer_config.json", config)
+    _write(folder, tokenizer, NAMES)
 
 
 def _convert(folder: Path, name: str, converter: str, special: dict[str, str]) -> None:
@@ -185,7 +182,12 @@ def _convert(folder: Path, name: str, converter: str, special: dict[str, str]) -
             f"{folder / name} is no SentencePiece model of this family ({error}). "
             "Mend: pin a revision that has tokenizer.json"
         ) from error
+    _write(folder, tokenizer, special)
+
+
+def _write(folder: Path, tokenizer: Any, special: dict[str, str]) -> None:
+    """A tokenizer of the library `tokenizers`, and what its special tokens are called."""
     write_bytes(folder / "tokenizer.json", (tokenizer.to_str(pretty=True) + "\n").encode())
-    inputs = ["input_ids", "attention_mask"]
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": inputs, **special}
+    names = ["input_ids", "attention_mask"]  # of two types of text these models know nothing
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_input_names": names, **special}
     write_json(folder / "tokenizer_config.json", config)

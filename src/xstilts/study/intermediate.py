@@ -258,7 +258,7 @@ def _part(
         "max_length": length,
         "stride": member.stride or cell.training["stride"],
         "share": None,
-        "output": cell.training.get("output"),
+        "output": cell.training.get("output", {}),
         "teaches": task.teaches and cell.grid.design != "shuffled",
     }
 

@@ -229,8 +229,7 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
         tokens = setup.machine.tokens(part.max_length, setup.workers.device.type)
         size, how = (tokens, alone), (number, training.precision)
         shared = (setup.tokenizer, lengths, *size, *how, setup.store)
-        beams = part.output.beams if part.output else 1
-        decoder = predict.Decoder(model, kind, part.labels, *shared, beams)
+        decoder = predict.Decoder(model, kind, part.labels, *shared, part.output.beams)
         gold = kind.references(rows, part.labels)
         values = measure.score(decoder(rows), gold, part.language)
         return fmean(values[name] for name in measure.selects)
