@@ -31,6 +31,7 @@ from xstilts.core.params import Architecture, Mixing, Training
 from xstilts.evaluation.embed import Pooled
 from xstilts.kinds import modules
 from xstilts.model import adapters, checkpoint, heads, packed
+from xstilts.model.seq2seq import EncoderDecoder, Model
 from xstilts.training import loop
 from xstilts.training.engine import Setup, Workers
 from xstilts.training.predict import predict
@@ -43,7 +44,7 @@ BUDGET = Training(
     steps=2, batch=4, learning_rate=0.01, dropout=0.1, max_length=48, negatives=2, clip=0.5
 )
 MICRO = 2  # so that each update accumulates the gradients of two micro-batches
-KINDS = ("classification", "multiple_choice", "span", "tagging", "ranking", "mlm")
+KINDS = ("classification", "multiple_choice", "span", "tagging", "ranking", "mlm", "generation")
 
 
 def feature(kind: str, row: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -54,6 +55,8 @@ def feature(kind: str, row: int, rng: np.random.Generator) -> dict[str, Any]:
     tags = [token % 3 for token in ids[0][1:-1]]
     answer = {"start": 3, "end": 3 + row % 9}
     told = {"places": places, "tags": tags, "free": np.array(places), **answer}
+    if kind == "generation":
+        told |= {"target": [*ids[0][1:9], 2], "given": ids[0][:9], "begun": 1}
     return {"ids": ids, "row": row, "label": row % 2, **told}
 
 
@@ -68,9 +71,11 @@ def kinds_of(name: str) -> list[str]:
     return {"mix": ["tagging", "mlm"], "adapter": ["classification"]}.get(name, [name])
 
 
-def model(name: str) -> heads.WithHeads:
+def model(name: str) -> Model:
     """The model of a training; `mix` with attention over layers, `adapter` with adapters."""
     torch.manual_seed(0)
+    if name == "generation":
+        return EncoderDecoder(checkpoint.small_mt5(SHAPE, SHAPE.vocabulary, BUDGET.dropout))
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, BUDGET.dropout)
     made = [
         checkpoint.language_head(whole)

@@ -20,7 +20,8 @@ from xstilts.core.machine import Machine
 from xstilts.core.params import Adapter, Architecture, Mixing, Training
 from xstilts.core.progress import Observe
 from xstilts.kinds import modules
-from xstilts.model import adapters, checkpoint, heads
+from xstilts.model import adapters, checkpoint, heads, prompts
+from xstilts.model.seq2seq import EncoderDecoder, Model
 from xstilts.training import launch, loop, state
 from xstilts.training.engine import Setup, Workers
 
@@ -81,22 +82,36 @@ def masked() -> loop.HeadData:
     return loop.HeadData("text", modules.get("mlm"), features, share=0.25)
 
 
+def answered() -> loop.HeadData:
+    """Sources whose answer is their first two tokens."""
+    features = [
+        {"ids": [ids], "row": row, "target": [*ids[1:3], 2], "given": [1, *ids[1:3]], "begun": 1}
+        for row, ids in enumerate(sequences(3))
+    ]
+    return loop.HeadData("answers", modules.get("generation"), features)
+
+
 def a_run(
     state: Path, machine: Machine, job: str = "single", score: Any = None, **changes: Any
 ) -> loop.Run:
-    """`single`, `bf16`, `attention`, `adapter` or `mix`."""
-    precision = {"precision": "bf16"} if job == "bf16" else {}
+    """`single`, `bf16`, `attention`, `adapter` or `mix`; `decoder` and `decoder-bf16`; `prompt`."""
+    precision = {"precision": "bf16"} if job.endswith("bf16") else {}
     settings = Training(**{**TRAINING, **precision, **changes})
-    data = [classified(), tagged(), masked()] if job == "mix" else [classified()]
+    data = {"mix": [classified(), tagged(), masked()], "prompt": [answered()]}.get(
+        job, [answered()] if job.startswith("decoder") else [classified()]
+    )
     mixing = Mixing(cap=16, temperature=2.0) if job == "mix" else None
     spec = loop.TrainingSpec(job, settings, 1, mixing=mixing)
     setup = Setup(Words(), machine, Workers.start(machine), QUIET)
     return loop.Run(spec, lambda: model(job, settings.dropout), data, state, setup, score)
 
 
-def model(job: str, dropout: float) -> heads.WithHeads:
+def model(job: str, dropout: float) -> Model:
     """The model of a job before its training."""
     torch.manual_seed(0)
+    if job == "prompt" or job.startswith("decoder"):
+        whole = checkpoint.small_mt5(SHAPE, SHAPE.vocabulary, dropout)
+        return EncoderDecoder(prompts.add(whole, 3) if job == "prompt" else whole)
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, dropout)
     made = [modules.get("classification").head(SHAPE.hidden, ["a", "b"], dropout)]
     if job == "mix":

@@ -149,7 +149,7 @@ def test_the_number_of_threads_decides_no_bit() -> None:
     script = str(Path(__file__).parents[1] / "training_bits.py")
     one, three = (apart(None, script, threads) for threads in ("1", "3"))
     assert one == three
-    assert len(one.splitlines()) == 14
+    assert len(one.splitlines()) == 15
 
 
 @pytest.mark.slow

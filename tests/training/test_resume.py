@@ -37,7 +37,9 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(
 
 
 @pytest.mark.parametrize("zero", [1, 3])
-@pytest.mark.parametrize("job", ["adapter", "attention", "bf16"])
+@pytest.mark.parametrize(
+    "job", ["adapter", "attention", "bf16", "decoder", "decoder-bf16", "prompt"]
+)
 def test_every_option_goes_on_too(tmp_path: Path, job: str, zero: int) -> None:
     """Frozen weights are part of the state, and the float32 copy of those that are rounded."""
     jobs.run(str(tmp_path / "straight"), zero, job)
@@ -58,24 +60,28 @@ def test_a_state_that_was_half_deleted_is_trained_anew(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_processes_learn_what_one_learns_and_go_on_to_the_same_bits(tmp_path: Path) -> None:
     """`processes: 2` keeps batch, order and dropout; stopped and resumed at every ZeRO stage."""
+    several = [(0, "single"), (1, "mix"), (2, "single"), (3, "mix"), (1, "decoder"), (3, "decoder")]
+    straight, stopped = (
+        {one: tmp_path / how / one[1] / str(one[0]) for one in several} for how in ("all", "some")
+    )
     plan: list[dict[str, Any]] = []
-    for zero in (0, 1, 2, 3):
-        job = "mix" if zero in (1, 3) else "single"
+    for one in several:
+        run = {"zero": one[0], "job": one[1]}
         plan += [
-            {"folder": tmp_path / f"straight{zero}", "zero": zero, "job": job},
-            {"folder": tmp_path / f"stopped{zero}", "zero": zero, "job": job, "stop": FIVE},
-            {"folder": tmp_path / f"stopped{zero}", "zero": zero, "job": job},
+            {**run, "folder": straight[one]},
+            {**run, "folder": stopped[one], "stop": FIVE},
+            {**run, "folder": stopped[one]},
         ]
     jobs.finish(jobs.apart(2, *plan))
-    for zero in (0, 1, 2, 3):
-        assert same(tmp_path / f"straight{zero}", tmp_path / f"stopped{zero}")
-    for zero, job in ((0, "single"), (3, "mix")):
+    for one in several:
+        assert same(straight[one], stopped[one])
+    for zero, job in ((0, "single"), (3, "mix"), (1, "decoder")):
         jobs.run(str(tmp_path / "alone" / job), zero, job)
-        one, two = (
+        alone, both = (
             load_file(path / loop.TRAINED)
-            for path in (tmp_path / "alone" / job, tmp_path / f"straight{zero}")
+            for path in (tmp_path / "alone" / job, straight[zero, job])
         )
-        assert max(float((one[name] - two[name]).abs().max()) for name in one) < 1e-3
+        assert max(float((alone[name] - both[name]).abs().max()) for name in alone) < 1e-3
 
 
 @pytest.mark.parametrize(
