@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,41 +89,38 @@ def pending(loaded: Params) -> set[str]:
         return {_name(stage.addressing) for stage in _reached(repo, set(_status(repo)))}
 
 
-def rounds(
-    loaded: Params, chosen: Collection[str] = (), allow_missing: bool = False
-) -> Iterator[dict[str, str]]:
-    """Stages that have changed and wait for no other one, with their commands, until none has.
+def begin() -> None:
+    """Have DVC know the code that stages run: they are asked for after that.
 
-    Who takes them runs them and has them recorded before it asks for more.
+    Raises:
+        UserError: DVC cannot read the project.
+    """
+    code.write()
+    record([CODE])
+
+
+def ready(
+    loaded: Params,
+    chosen: Collection[str] = (),
+    allow_missing: bool = False,
+    running: Collection[str] = (),
+) -> dict[str, str]:
+    """Stages that have changed and wait for no other one -> their commands.
 
     Args:
         chosen: only these and what they read from; none: all.
         allow_missing: an output that is not here is as dvc.lock tells, and made only where a stage
             reads it that has to run.
+        running: stages that run now: others may wait for them.
 
     Raises:
-        UserError: DVC cannot read the project, or a stage has changed again that was run.
+        UserError: DVC cannot read the project.
     """
-    code.write()
-    record([CODE])
-    ran: set[str] = set()
-    while ready := _ready(loaded, chosen, allow_missing):
-        if again := sorted(ran & ready.keys()):
-            raise UserError(
-                f"{again[0]} was run and has changed again. Mend: `dvc status` says what differs; "
-                "do not edit the project while it runs"
-            )
-        yield ready
-        ran |= ready.keys()
-
-
-def _ready(loaded: Params, chosen: Collection[str], allow_missing: bool) -> dict[str, str]:
-    """Stages to run that read nothing which another one of them makes -> their commands."""
     import networkx
 
     with _repo() as repo:
-        changed, graph = _changed(repo, loaded, allow_missing), repo.index.graph
-        work = _reached(repo, changed)
+        changed, graph = _changed_beside(running, repo, loaded, allow_missing), repo.index.graph
+        work = _reached(repo, changed.union(running))
         if chosen:
             named = [stage for stage in graph if _name(stage.addressing) in chosen]
             read = (networkx.descendants(graph, stage) for stage in named)  # edges go to these
@@ -130,11 +128,24 @@ def _ready(loaded: Params, chosen: Collection[str], allow_missing: bool) -> dict
         if allow_missing:
             work |= _gone(graph, work)
         first = (stage for stage in _in_order(graph) if stage in work)
-        return {
+        free = {
             _name(stage.addressing): str(stage.cmd)
             for stage in first
             if work.isdisjoint(graph.successors(stage))
         }
+    return {name: command for name, command in free.items() if name not in running}
+
+
+def _changed_beside(
+    running: Collection[str], repo: Any, loaded: Params, allow_missing: bool
+) -> set[str]:
+    """As `_changed`, asked again where a stage put its output in place while DVC read there."""
+    for _ in running:
+        try:
+            return _changed(repo, loaded, allow_missing)
+        except (OSError, UserError):
+            time.sleep(1)
+    return _changed(repo, loaded, allow_missing)
 
 
 def _in_order(graph: Any) -> list[Any]:

@@ -1,9 +1,10 @@
 """`xstilts repro --jobs N`: what `dvc repro` does, several stages at a time; `make demo` runs it.
 
 DVC says which stages have changed; those that wait for no other one run side by side, each as the
-command that dvc.yaml names, in a process of its own (`forked`). When they are done DVC records them
-and is asked again, so that nothing runs after an output that stayed as it was. What was done before
-a failure or an interruption is recorded; run again, or `dvc repro`, to go on.
+command that dvc.yaml names, in a process of its own (`forked`). When a process is free and none is
+left, DVC records those that are done and is asked again: so a long stage holds up only what reads
+from it, and nothing runs after an output that stayed as it was. What was done before a failure or
+an interruption is recorded; run again, or `dvc repro`, to go on.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
@@ -42,6 +43,7 @@ from xstilts.core.params import Params
 LOGS = paths.STATE / "logs"
 STEP = re.compile(r"^(.*): (\d+)/(\d+)$")  # how a stage tells a log how far it is
 SHOWN = 20  # lines of a stage that failed
+RECORD = 30.0  # seconds after which what is done is recorded, if not before; it costs one or two
 
 
 @dataclass
@@ -51,18 +53,22 @@ class Jobs:
     forks: Forks
     console: Console
     bar: Progress
-    environment: dict[str, str] = field(default_factory=dict)  # of each stage
     running: dict[str, ForkServerProcess] = field(default_factory=dict)
     failed: dict[str, int] = field(default_factory=dict)  # stage -> its exit code
     stopped: int = 0  # the signal that ended them
 
-    def run(self, name: str, command: str) -> bool:
+    @property
+    def ended(self) -> bool:
+        """Whether no other one is begun."""
+        return bool(self.failed or self.stopped)
+
+    def run(self, name: str, command: str, environment: dict[str, str]) -> bool:
         """Run one stage to its end; whether it succeeded."""
-        if self.failed or self.stopped:
+        if self.ended:
             return False
         log, began = log_file(name), time.monotonic()
         log.parent.mkdir(parents=True, exist_ok=True)
-        process = self.forks.start(command, log, self.environment)
+        process = self.forks.start(command, log, environment)
         self.running[name] = process
         row = self.bar.add_task(name, total=None)
         while (code := self.forks.ended(process, 0.05)) is None:
@@ -102,7 +108,7 @@ def show_repro(jobs: int, forks: Forks, names: Sequence[str], allow_missing: boo
     Args:
         forks: where the stages' processes come from.
         names: of stages, as `xstilts show` takes them: these and what they read from; none: all.
-        allow_missing: see `graph.rounds`.
+        allow_missing: see `graph.ready`.
 
     Raises:
         UserError: a stage failed (its last lines are shown), no stage has such a name, or DVC
@@ -117,15 +123,13 @@ def show_repro(jobs: int, forks: Forks, names: Sequence[str], allow_missing: boo
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    done = 0
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         at_once = Jobs(forks, console, bar)
         with told_to_end(at_once.stop), ThreadPoolExecutor(jobs) as pool:
-            for ready in graph.rounds(loaded, chosen, allow_missing):
-                at_once.environment = _environment(jobs, ready)
-                done += _round(at_once, pool, ready)
-                if at_once.failed or at_once.stopped:
-                    break
+            graph.begin()
+            done = _Work(at_once, pool, jobs).through(
+                lambda running: graph.ready(loaded, chosen, allow_missing, running)
+            )
     if at_once.stopped:
         raise SystemExit(128 + at_once.stopped)
     if at_once.failed:
@@ -145,23 +149,81 @@ def _stage(loaded: Params, name: str) -> str:
     return graph.stage_name(found.study, word, key)
 
 
-def _environment(jobs: int, ready: Iterable[str]) -> dict[str, str]:
-    """Trainings side by side share the cores; threads decide no bit."""
-    trained = sum(name.partition("@")[0] in flow.TRAINED for name in ready)
-    threads = (os.cpu_count() or 1) // max(1, min(jobs, trained))
-    return ({"XSTILTS_THREADS": str(max(1, threads))} if jobs > 1 else {}) | os.environ
+@dataclass
+class _Work:
+    """What is done with the processes that there are."""
+
+    at_once: Jobs
+    pool: ThreadPoolExecutor
+    jobs: int
+    futures: dict[str, Future[bool]] = field(default_factory=dict)  # of stages that run
+    queue: dict[str, str] = field(default_factory=dict)  # those that may run now -> their commands
+    finished: list[str] = field(default_factory=list)  # and not recorded
+    recorded: float = field(default_factory=time.monotonic)  # when some were, the last time
+
+    def through(self, ready: Callable[[Collection[str]], dict[str, str]]) -> int:
+        """Run stages until there are none, or one fails; how many succeeded.
+
+        Args:
+            ready: gives those that may run beside some that run.
+
+        Raises:
+            UserError: a stage has changed again that was run.
+        """
+        ran, asked = set[str](), -1  # and how many had been, when it was asked
+        while True:
+            free = not self.queue and len(self.futures) < self.jobs
+            if free and len(ran) > asked and not self.at_once.ended:
+                asked = len(ran)
+                self._record()
+                self.queue = ready(self.futures.keys())
+                _refuse_again(ran & self.queue.keys())
+            self._begin()
+            if not self.futures:
+                break
+            wait(self.futures.values(), return_when=FIRST_COMPLETED)
+            done = [name for name, future in self.futures.items() if future.done()]
+            self.finished += [name for name in done if self.futures.pop(name).result()]
+            ran.update(self.finished)
+            self._begin()
+            if time.monotonic() - self.recorded > RECORD:
+                self._record()
+        self._record()
+        return len(ran)
+
+    def _begin(self) -> None:
+        """Run what may run, as far as there are processes free."""
+        while self.queue and len(self.futures) < self.jobs:
+            environment = _environment(self.jobs, [*self.futures, *self.queue])
+            name, command = next(iter(self.queue.items()))
+            del self.queue[name]
+            self.futures[name] = self.pool.submit(self.at_once.run, name, command, environment)
+
+    def _record(self) -> None:
+        """Have DVC record what succeeded."""
+        if self.finished:
+            graph.record(self.finished)
+            self.finished = []
+        self.recorded = time.monotonic()
 
 
-def _round(jobs: Jobs, pool: ThreadPoolExecutor, ready: dict[str, str]) -> int:
-    """Run stages that wait for no other, record those that succeed; how many did.
+def _refuse_again(names: Collection[str]) -> None:
+    if names:
+        raise UserError(
+            f"{min(names)} was run and has changed again. Mend: `dvc status` says what differs; "
+            "do not edit the project while it runs"
+        )
+
+
+def _environment(jobs: int, stages: Collection[str]) -> dict[str, str]:
+    """Trainings side by side share the cores; threads decide no bit.
 
     Args:
-        ready: stage -> its command.
+        stages: that run, or wait for a process.
     """
-    succeeded = pool.map(jobs.run, ready, ready.values())
-    finished = [name for name, good in zip(ready, succeeded, strict=True) if good]
-    graph.record(finished)
-    return len(finished)
+    trained = sum(name.partition("@")[0] in flow.TRAINED for name in stages)
+    threads = (os.cpu_count() or 1) // max(1, min(jobs, trained))
+    return ({"XSTILTS_THREADS": str(max(1, threads))} if jobs > 1 else {}) | os.environ
 
 
 def _failure(console: Console, failed: dict[str, int]) -> UserError:
