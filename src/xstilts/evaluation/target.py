@@ -137,6 +137,7 @@ def _fine_tuned(
             metrics[f"{prefix}validation"] = tuned.validation
         if step.training.sweep:
             metrics[f"{prefix}learning_rate"] = tuned.learning_rate
+            metrics |= {f"{prefix}validation.rate_{rate:g}": v for rate, v in tuned.tried.items()}
     if target.keep and isinstance(start, WithHeads) and setup.workers.rank == 0:
         kept.save(start, target, Path(setup.tokenizer.name_or_path), model_folder(place))
     predictor = _predictor(title, target, start, place, setup)
