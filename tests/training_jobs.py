@@ -29,6 +29,7 @@ SHAPE = Architecture(vocabulary=40, layers=2, hidden=16, heads=2, feed_forward=3
 TRAINING = {"epochs": 3, "batch": 8, "learning_rate": 0.01, "dropout": 0.1, "max_length": 16}
 ROWS = 20  # so that a batch straddles two epochs
 ADAPTER = Adapter(rank=4, dropout=0.1)
+DECODERS = ("decoder", "decoder-bf16", "prompt")  # jobs of encoder-decoders
 QUIET = Observe(quiet=True)
 EVER = {"save_seconds": 1e-9, "save_share": 1.0}  # a state at each look at the clock
 
@@ -97,9 +98,8 @@ def a_run(
     """`single`, `bf16`, `attention`, `adapter` or `mix`; `decoder` and `decoder-bf16`; `prompt`."""
     precision = {"precision": "bf16"} if job.endswith("bf16") else {}
     settings = Training(**{**TRAINING, **precision, **changes})
-    data = {"mix": [classified(), tagged(), masked()], "prompt": [answered()]}.get(
-        job, [answered()] if job.startswith("decoder") else [classified()]
-    )
+    one = answered() if job in DECODERS else classified()
+    data = [classified(), tagged(), masked()] if job == "mix" else [one]
     mixing = Mixing(cap=16, temperature=2.0) if job == "mix" else None
     spec = loop.TrainingSpec(job, settings, 1, mixing=mixing)
     setup = Setup(Words(), machine, Workers.start(machine), QUIET)
@@ -109,7 +109,7 @@ def a_run(
 def model(job: str, dropout: float) -> Model:
     """The model of a job before its training."""
     torch.manual_seed(0)
-    if job == "prompt" or job.startswith("decoder"):
+    if job in DECODERS:
         whole = checkpoint.small_mt5(SHAPE, SHAPE.vocabulary, dropout)
         return EncoderDecoder(prompts.add(whole, 3) if job == "prompt" else whole)
     whole = checkpoint.small_xlmr(SHAPE, SHAPE.vocabulary, dropout)
