@@ -23,7 +23,7 @@ from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.study import pins
 
-MAIN, CONVERTED, MODEL = "a" * 40, "b" * 40, "c" * 40
+MAIN, CONVERTED, MODEL, OFFERED = "a" * 40, "b" * 40, "c" * 40, "f" * 40
 HUB = {
     "/api/datasets/unimelb-nlp/wikiann": (MAIN, ["README.md", "en/train-00000.parquet"]),
     "/api/datasets/allenai/cosmos_qa": (MAIN, ["README.md", "cosmos_qa.py"]),
@@ -33,7 +33,15 @@ HUB = {
     "/api/datasets/cambridgeltl/xcopa": (MAIN, ["README.md", "xcopa.py"]),  # not converted
     "/api/models/microsoft/infoxlm-base": (MODEL, ["config.json", "model.safetensors"]),
     "/api/models/org/pickle": (MODEL, ["config.json", "pytorch_model.bin"]),
+    "/api/models/org/offered": (MODEL, ["config.json", "pytorch_model.bin"]),
+    "/api/models/org/offered/revision/refs%2Fpr%2F3": (OFFERED, ["model.safetensors"]),
+    "/api/models/org/offered/revision/refs%2Fpr%2F4": (OFFERED, ["tf_model.h5"]),
+    "/api/models/org/offered/revision/refs%2Fpr%2F9": ("e" * 40, ["model.safetensors"]),
     "/api/models/org/short": ("c0ffee", ["model.safetensors"]),
+}
+PULLS = {  # number and author
+    "/api/models/org/pickle/discussions": {2: "somebody"},
+    "/api/models/org/offered/discussions": {3: "SFconvertbot", 4: "SFconvertbot", 9: "somebody"},
 }
 FILE = b"some rows\n"
 
@@ -44,6 +52,8 @@ class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path.split("?")[0]
         content = FILE if path in ("/file.tsv", "/short.tsv") else None
+        if path in PULLS:
+            content = json.dumps(pulls(PULLS[path])).encode()
         if path in HUB:
             sha, names = HUB[path]
             siblings = [{"rfilename": name} for name in names]
@@ -58,6 +68,17 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Quiet."""
+
+
+def pulls(authors: dict[int, str]) -> dict[str, Any]:
+    """A model's pull requests, as the hub tells of them."""
+    same = {
+        **{"title": "Adding `safetensors` variant of this model", "status": "open"},
+        **{"createdAt": "2024-01-01T00:00:00.000Z", "isPullRequest": True},
+        "repo": {"name": "org/offered", "type": "model"},
+    }
+    found = [{"num": number, "author": {"name": name}, **same} for number, name in authors.items()]
+    return {"discussions": found, "count": len(found), "start": 0}
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +177,16 @@ def test_a_url_is_read_once_and_its_hash_kept(
     assert paths.PINS.read_bytes() == before
 
 
+def test_of_a_pickled_model_the_hubs_own_conversion_is_pinned(
+    unpinned: Path, pin: Callable[..., Any], server: str
+) -> None:
+    """The newest one that has safetensors; anybody else's pull request may hold any weights."""
+    assert pin("org/offered")[0] == 0
+    found = pins.load().models["org/offered"]
+    assert found.revision == OFFERED
+    assert found.found == f"refs/pr/3 by SFconvertbot of {server}"
+
+
 def test_what_can_be_pinned_is_kept_where_something_else_fails(
     unpinned: Path, pin: Callable[..., Any]
 ) -> None:
@@ -172,7 +203,10 @@ def test_what_can_be_pinned_is_kept_where_something_else_fails(
     ("name", "says"),
     [
         ("org/none", "the hub's model org/none is not there, or is private"),
-        ("org/pickle", "the hub's model org/pickle has no safetensors on main"),
+        (
+            "org/pickle",
+            "no safetensors on main, nor in a pull request of SFconvertbot",
+        ),
         ("org/short", "the hub gave 'c0ffee' and no commit"),
         ("nonsense", "there is no task, data set, encoder or model 'nonsense'"),
         ("mnli", "mnli has nothing to pin: its commit or sha256 stands in its task"),

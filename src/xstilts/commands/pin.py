@@ -10,8 +10,9 @@ import hashlib
 import os
 import re
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import yaml
@@ -27,6 +28,7 @@ from xstilts.study.pins import Pins
 
 TIMEOUT = 30.0  # seconds without a byte
 CONVERTED = "refs/convert/parquet"  # the hub's own parquet of a data set that is a script
+CONVERTER = "SFconvertbot"  # the hub's account that offers pickled weights as safetensors
 OFFLINE = ("1", "on", "yes", "true")
 HEAD = "# Written by `xstilts pin`: what no verified source gave. Keep it in git.\n"
 MEND = "Mend: check the name, the network, HF_ENDPOINT and that HF_HUB_OFFLINE is not set"
@@ -183,17 +185,33 @@ def dataset(name: str) -> dict[str, Any]:
 
 
 def model(name: str) -> dict[str, Any]:
-    """Commit of a model's main, which must hold safetensors: pickles are never read."""
+    """Commit of a model's main, or where that holds pickles alone, of the hub's own conversion.
+
+    Pickles are never read. A pull request of anybody else may hold any weights: it is for the
+    user to name its commit.
+    """
     from huggingface_hub import HfApi
 
     what, api = f"the hub's model {name}", HfApi()
-    info = _asked(what, lambda: api.model_info(name, timeout=TIMEOUT))
-    if not any(file.rfilename.endswith(".safetensors") for file in info.siblings or []):
-        raise UserError(
-            f"{what} has no safetensors on main. Mend: take the commit of a conversion from its "
-            "pull requests, and write `pretrain: {hub: {model, revision}}` in the study"
-        )
-    return {"revision": _commit(info.sha, what), "found": f"main of {api.endpoint}"}
+    for ref, told in _branches(api, name, what):
+        info = _asked(what, partial(api.model_info, name, revision=ref, timeout=TIMEOUT))
+        if any(file.rfilename.endswith(".safetensors") for file in info.siblings or []):
+            return {"revision": _commit(info.sha, what), "found": f"{told} of {api.endpoint}"}
+    raise UserError(
+        f"{what} has no safetensors on main, nor in a pull request of {CONVERTER}. Mend: have one "
+        "made (the hub's space safetensors/convert), or take the commit of a conversion that you "
+        "trust, and write `pretrain: {hub: {model, revision}}` in the study"
+    )
+
+
+def _branches(api: Any, name: str, what: str) -> Iterator[tuple[str | None, str]]:
+    """Where safetensors may be (None: main), and how that is told; the newest conversion first."""
+    yield None, "main"
+    ask = partial(api.get_repo_discussions, name, discussion_type="pull_request")
+    offered = _asked(f"the pull requests of {what}", lambda: list(ask()))
+    for one in sorted(offered, key=lambda one: -one.num):
+        if one.author == CONVERTER:
+            yield one.git_reference, f"{one.git_reference} by {CONVERTER}"
 
 
 def _commit(sha: str | None, what: str) -> str:
