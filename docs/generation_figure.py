@@ -1,15 +1,19 @@
 """The figure of generation.md: `python docs/generation_figure.py`, where generation-demo has run.
 
 Share of answers in the right language, and F1, over the learning rate of full fine-tuning; adapters
-and soft prompts beside it. Means over seeds of the mean over languages that were not trained in.
+and soft prompts beside it. Of the mean over languages that were not trained in: the mean over
+seeds, and by bars the lowest and the highest seed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
 from xstilts.core import paths
 from xstilts.core.design import load
@@ -22,18 +26,29 @@ LINES = {  # label -> value, whether of the language that was trained in
     "F1, other languages": ("f1", False),
     "F1, language of the training": ("f1", True),
 }
-STYLES = ("o-", "s-", "s:")
+MARKERS, LINE_STYLES = ("o", "s", "s"), ("-", "-", ":")
 
 
-def means(metric: str, source: bool, target: Target) -> dict[str, float]:
-    """Variant -> mean over runs and languages (0-100)."""
+def seeds(metric: str, source: bool, target: Target) -> dict[str, list[float]]:
+    """Variant -> of each seed the mean over languages (0-100)."""
     rows = read_parquet(paths.aggregated(STUDY) / "scores.parquet").to_pylist()
-    found: dict[str, list[float]] = {}
+    found: dict[str, dict[int, list[float]]] = {}
     for row in rows:
         own = row["language"] == target.source_language
         if row["target"] == TARGET and row["metric"] == metric and own == source:
-            found.setdefault(row["variant"], []).append(row["value"])
-    return {variant: fmean(values) for variant, values in found.items()}
+            by_seed = found.setdefault(row["variant"], {})
+            by_seed.setdefault(row["seed"], []).append(row["value"])
+    return {name: [fmean(one) for one in by_seed.values()] for name, by_seed in found.items()}
+
+
+def draw(
+    axes: Axes, places: Sequence[float | str], found: Sequence[list[float]], **style: Any
+) -> None:
+    """Means, with bars from the lowest seed to the highest."""
+    means = [fmean(one) for one in found]
+    low = [mean - min(one) for mean, one in zip(means, found, strict=True)]
+    high = [max(one) - mean for mean, one in zip(means, found, strict=True)]
+    axes.errorbar(places, means, yerr=[low, high], capsize=2, elinewidth=0.8, **style)
 
 
 def main() -> None:
@@ -50,10 +65,19 @@ def main() -> None:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(7, 3), sharey=True, width_ratios=(3, 1), layout="constrained"
     )
-    for (label, (metric, source)), style in zip(LINES.items(), STYLES, strict=True):
-        found = means(metric, source, target)
-        drawn = left.plot([rates[n] for n in order], [found[n] for n in order], style, label=label)
-        right.plot(others, [found[n] for n in others], style[0], color=drawn[0].get_color())
+    for number, (label, (metric, source)) in enumerate(LINES.items()):
+        found = seeds(metric, source, target)
+        style = {"marker": MARKERS[number], "color": f"C{number}"}
+        line = LINE_STYLES[number]
+        draw(
+            left,
+            [rates[n] for n in order],
+            [found[n] for n in order],
+            ls=line,
+            label=label,
+            **style,
+        )
+        draw(right, others, [found[n] for n in others], ls="none", **style)
     left.set(
         xscale="log", xlabel="learning rate, all weights trained", ylabel="0-100", ylim=(-3, 103)
     )

@@ -16,7 +16,7 @@ from xstilts.core import files, paths
 from xstilts.core.params import Architecture, Before, Params, Target, Training, Transfer
 from xstilts.core.progress import Observe
 from xstilts.kinds.spec import KINDS
-from xstilts.model.checkpoint import small_xlmr
+from xstilts.model.checkpoint import small_mt5, small_xlmr
 from xstilts.model.tokenizer import load
 from xstilts.stages import transfer
 
@@ -37,6 +37,7 @@ METRICS = {
     "retrieval": "retrieval_accuracy",
     "mining": "mining_f1",
     "ranking": "map_at_20",
+    "generation": "answer_f1",
 }
 Rows = list[dict[str, Any]]
 
@@ -67,6 +68,8 @@ def _row(kind: str, n: int, texts: list[str]) -> dict[str, Any]:
         return {"tokens": text.split(), "tags": [k % 3 for k in range(len(text.split()))]}
     if kind == "retrieval":
         return {"text_a": text, "text_b": f"{text} x"}
+    if kind == "generation":
+        return {"source": text, "targets": [other], "language": LANGUAGES[0]}
     assert kind == "ranking"
     return {
         **{"text": text, "pair": None, "relevant": [f"{one}-r{n}" for one in LANGUAGES]},
@@ -144,8 +147,8 @@ def before(task: str, **changes: Any) -> Before:
     return Before(task=task, rows=str(path), validation=where, training=training)
 
 
-def checkpoint(tokens: Path) -> Path:
-    """The folder of a tiny XLM-R with the tokenizer of the folder `tokens`."""
+def checkpoint(tokens: Path, decodes: bool = False) -> Path:
+    """The folder of a tiny XLM-R, or mT5, with the tokenizer of the folder `tokens`."""
     folder = paths.pretrained(STUDY)
     folder.mkdir(parents=True)
     for path in tokens.glob("tokenizer*.json"):
@@ -153,8 +156,12 @@ def checkpoint(tokens: Path) -> Path:
     torch.manual_seed(1)
     size = {"layers": 2, "hidden": 16, "heads": 2, "feed_forward": 32}
     shape = Architecture(vocabulary=300, **size, max_positions=64, initializer_range=0.3)
-    net = small_xlmr(shape, len(load(folder)), 0.0)
-    net.base_model.save_pretrained(folder)
+    if decodes:
+        whole = small_mt5(shape, len(load(folder)), 0.0)
+        whole.lm_head.weight.data[:4] = 0.0  # special pieces: it is not silent
+        whole.save_pretrained(folder)
+    else:
+        small_xlmr(shape, len(load(folder)), 0.0).base_model.save_pretrained(folder)
     return folder
 
 

@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
-from xstilts.core.params import Target, Training
+from xstilts.core.params import Architecture, Output, Target, Training
 from xstilts.evaluation import export, kept
 from xstilts.kinds import modules
-from xstilts.model import checkpoint, tokenizer, vocabulary
+from xstilts.model import checkpoint, prompts, tokenizer, vocabulary
 from xstilts.model.heads import LayerAttention, WithHeads
+from xstilts.model.seq2seq import EncoderDecoder
 from xstilts.sources import obtain
 
 MODEL, OUT, PUBLISHED = Path("kept"), Path("out/model"), Path("published")
@@ -126,6 +127,48 @@ PLAIN: dict[str, Callable[[Any, Any], list[dict[str, Any]]]] = {
     "tagging": tags,
     "span": spans,
 }
+
+
+def writer(words: Any, prompt: bool) -> None:
+    """A kept encoder-decoder with random weights."""
+    torch.manual_seed(5)
+    size = {"layers": 1, "hidden": 16, "heads": 2, "feed_forward": 32}
+    shape = Architecture(vocabulary=300, **size, max_positions=64, initializer_range=0.3)
+    net = EncoderDecoder(checkpoint.small_mt5(shape, len(words), 0.0))
+    net.encoder.lm_head.weight.data[:4] = 0.0  # special pieces: it is not silent
+    if prompt:
+        net.encoder = prompts.add(net.encoder, 3)
+    training = Training(steps=1, batch=4, learning_rate=0.1, output=Output(length=6))
+    target: Any = Target.model_construct(
+        **{"task": "generation", "kind": "generation", "labels": [], "source_language": "qaa"},
+        training=training,
+    )
+    kept.save(net, target, Path(words.name_or_path), MODEL)
+
+
+def test_an_encoder_decoder_is_exported_whole(tokenizer: Any) -> None:
+    """transformers' own `generate` writes what the kit does, token for token."""
+    writer(tokenizer, prompt=False)
+    row = {"source": "tapika nemoti 42"}
+    (said,) = kept.load(MODEL)([row])
+    assert export.export(MODEL, OUT) == "MT5ForConditionalGeneration"
+    net = transformers.AutoModelForSeq2SeqLM.from_pretrained(OUT)
+    words = transformers.AutoTokenizer.from_pretrained(OUT)
+    ids = words(row["source"], add_special_tokens=False)["input_ids"]
+    asked = torch.tensor([[*ids, words.eos_token_id]])
+    begun = torch.tensor([[words.pad_token_id]])
+    ends = {"eos_token_id": words.eos_token_id, "pad_token_id": words.pad_token_id}
+    (found,) = net.generate(asked, decoder_input_ids=begun, max_new_tokens=6, **ends)
+    assert words.decode(found, skip_special_tokens=True).strip() == said["answer"] != ""
+    assert kept.load(OUT)([row]) == [said]
+
+
+def test_soft_prompts_are_not_left_out_silently(tokenizer: Any) -> None:
+    """Without them the folder would be another model."""
+    writer(tokenizer, prompt=True)
+    with pytest.raises(UserError, match="tuned by soft prompts, which transformers does not read"):
+        export.export(MODEL, OUT)
+    assert not OUT.exists()
 
 
 @pytest.mark.parametrize("kind", sorted(PLAIN))

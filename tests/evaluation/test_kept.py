@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,12 @@ from transfer_project import LANGUAGES, STUDY, every_file, params, predictions, 
 
 from xstilts.core import files, paths
 from xstilts.core.errors import UserError
-from xstilts.core.params import Adapter, Training
+from xstilts.core.params import Adapter, Output, Training
 from xstilts.evaluation import kept
 from xstilts.evaluation import target as target_module
 from xstilts.stages import transfer
 
-KINDS = sorted(kept.ASKED)
+KINDS = sorted(set(kept.ASKED) - {"generation"})  # of an encoder
 MODELS = project.PREDICTED / "models"
 
 
@@ -84,6 +85,28 @@ def test_however_it_was_trained(changes: dict[str, Any]) -> None:
     training = Training(**{**project.TRAINING, **changes})
     run(params(target("classification", keep=True, training=training)))
     check_answers("classification")
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"adapter": Adapter(modules=["q", "v"])}, {"prompt": 3, "learning_rate": 1.0}],
+    ids=["full", "adapter", "prompt"],
+)
+def test_a_kept_encoder_decoder_writes_as_the_stage_did(
+    changes: dict[str, Any], beams: int, folder: Path, tokenizer: Any
+) -> None:
+    """By greedy search and by beams; soft prompts are kept beside it."""
+    shutil.rmtree(paths.pretrained(STUDY))
+    project.checkpoint(Path(tokenizer.name_or_path), decodes=True)
+    output = Output(length=6, beams=beams)
+    training = Training(**{**project.TRAINING, "output": output, **changes})
+    run(params(target("generation", keep=True, training=training)))
+    answers = check_answers("generation")
+    assert all(one["answer"] for one in answers), "it is not silent"
+    assert (MODELS / "generation" / kept.HEAD).exists() == ("prompt" in changes)
+    (alone,) = kept.load(MODELS / "generation")([{"source": "tapika 42"}])
+    assert list(alone) == ["answer"]
 
 
 def test_equal_work_gives_equal_bytes_and_nothing_else_changes() -> None:

@@ -104,11 +104,6 @@ def test_output_is_of_generation_alone(study: dict[str, Any]) -> None:
     refused(study, "`output` is of generation, and world_classes is of classification")
 
 
-def test_a_model_of_a_target_is_not_kept(written: dict[str, Any]) -> None:
-    """What answers a kept model reads an encoder and a head."""
-    refused({**written, "keep_models": ["world_facts"]}, "encoder-decoder, which is not kept")
-
-
 def test_a_language_that_the_family_has_no_code_for(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

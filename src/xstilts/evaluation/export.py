@@ -5,9 +5,10 @@
     AutoModelForSequenceClassification.from_pretrained("xnli-model")
     AutoTokenizer.from_pretrained("xnli-model")
 
-A model of a target comes with its head, in the class that transformers has for it; any other
-checkpoint comes as an encoder. Where a study keeps only the pieces that it uses, the others are
-read from the published checkpoint, as it was when it was fetched. kept.py loads the folder, too.
+A model of a target comes with its head, in the class that transformers has for it; an
+encoder-decoder comes whole, and any other checkpoint as an encoder. Where a study keeps only the
+pieces that it uses, the others are read from the published checkpoint, as it was when it was
+fetched. kept.py loads the folder, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from xstilts.core import files
 from xstilts.core.errors import UserError
 from xstilts.evaluation.kept import FACTS, HEAD
 from xstilts.model import tokenizer, vocabulary
-from xstilts.model.checkpoint import load_encoder
+from xstilts.model.checkpoint import FAMILIES, load_any, load_encoder
 from xstilts.sources import obtain
 
 CLASSES = {
@@ -52,8 +53,8 @@ def export(source: Path, folder: Path) -> str:
     """Write a checkpoint of a study, or a kept model, into a new folder; the class that loads it.
 
     Raises:
-        UserError: there is no such model, the folder is there, or the published checkpoint cannot
-            be had.
+        UserError: there is no such model, the folder is there, the published checkpoint cannot be
+            had, or the model has soft prompts.
     """
     if folder.exists():
         raise UserError(f"{folder} is there already. Mend: name a new folder")
@@ -62,10 +63,10 @@ def export(source: Path, folder: Path) -> str:
             f"{source} holds no model. Mend: name one, as models/intermediate/STUDY/RUN or "
             "results/predictions/STUDY/RUN/models/TARGET"
         )
-    encoder, words = load_encoder(source), tokenizer.load(_tokens(source))
-    _complete(encoder, folder)
+    model, words = load_any(source), tokenizer.load(_tokens(source))
+    _complete(model, folder)
     kept = [name for name in (FACTS, HEAD) if (source / name).is_file()]
-    whole = _with_head(encoder, source) if kept else encoder
+    whole = _with_head(model, source) if HEAD in kept else model
     with files.output_folder(folder) as out:
         whole.save_pretrained(out)
         words.save_pretrained(out)
@@ -104,6 +105,11 @@ def _complete(encoder: PreTrainedModel, folder: Path) -> None:
 
 def _with_head(encoder: PreTrainedModel, source: Path) -> PreTrainedModel:
     """A kept model in the class of transformers that has its head; the encoder where none has."""
+    if FAMILIES[encoder.config.model_type].decodes:
+        raise UserError(
+            f"{source} was tuned by soft prompts, which transformers does not read: without them "
+            "it is the model that it was before. Mend: ask it by xstilts.evaluation.kept.load"
+        )
     facts, own = files.read_json(source / FACTS), load_file(source / HEAD)
     names = _names(encoder.config.model_type, facts)
     if names is None:

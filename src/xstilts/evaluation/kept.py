@@ -1,8 +1,9 @@
 """A target's fine-tuned model as a folder of its own: kept by the transfer stage, asked by anyone.
 
-    model.safetensors, config.json   the encoder, as transformers reads it; with vocabulary.json
-                                     where it has only the pieces that its study uses
-    head.safetensors                 what sits on it: the head, and the attention over layers
+    model.safetensors, config.json   the encoder, or encoder-decoder, as transformers reads it; with
+                                     vocabulary.json where it has only the pieces its study uses
+    head.safetensors                 what sits on it: the head, and the attention over layers; or
+                                     before it: soft prompts
     tokenizer*.json                  the tokenizer
     model.json                       kind, labels, lengths, and what is asked and answered
 
@@ -23,6 +24,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
@@ -30,9 +33,11 @@ from xstilts.core.machine import SCORED_TOKENS
 from xstilts.core.params import Target
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
-from xstilts.model import tokenizer
-from xstilts.model.checkpoint import load_encoder, save_encoder
+from xstilts.kinds.spec import KINDS
+from xstilts.model import prompts, tokenizer
+from xstilts.model.checkpoint import load_encoder, load_seq2seq, save_encoder
 from xstilts.model.heads import LayerAttention, WithHeads
+from xstilts.model.seq2seq import EncoderDecoder, Model
 from xstilts.training import predict
 from xstilts.training.engine import Workers
 
@@ -43,18 +48,20 @@ ASKED = {
     "tagging": {"tokens": "texts"},
     "span": {"context": "text", "question": "text"},
     "multiple_choice": {"context": "text", "question": "text?", "choices": "texts"},
+    "generation": {"source": "text", "language": "text?"},  # that of the answer, where it is told
 }
-LEFT_OUT = {"text_b": None, "question": ""}  # as prepared rows have it
+LEFT_OUT = {"text_b": None, "question": "", "language": ""}  # as prepared rows have it
 ANSWERED = {
     "classification": {"label": "text", "probabilities": "numbers"},
     "tagging": {"tags": "texts"},
     "span": {"answer": "text"},
     "multiple_choice": {"choice": "number"},
+    "generation": {"answer": "text"},
 }
 Answer = dict[str, Any]
 
 
-def save(model: WithHeads, target: Target, tokens: Path, folder: Path) -> None:
+def save(model: Model, target: Target, tokens: Path, folder: Path) -> None:
     """Write a target's model; equal models give equal bytes.
 
     Args:
@@ -63,20 +70,30 @@ def save(model: WithHeads, target: Target, tokens: Path, folder: Path) -> None:
     assert target.training is not None
     facts = {
         **target.model_dump(include={"task", "kind", "labels", "source_language"}),
-        **target.training.model_dump(include={"max_length", "stride", "layers"}),
+        "layers": target.training.layers,
+        "lengths": modules.lengths(modules.get(target.kind), target.training),
+        "beams": target.training.output.beams,
         **{"inputs": ASKED[target.kind], "outputs": ANSWERED[target.kind], "loader": __name__},
     }
     with files.output_folder(folder) as out:
-        save_encoder(model.encoder, out)
-        rest = {
-            name: tensor.detach().cpu().contiguous()
-            for name, tensor in model.state_dict().items()
-            if not name.startswith("encoder.")
-        }
-        save_file(rest, out / HEAD, {"format": "pt"})
+        whole, rest = _parts(model)
+        save_encoder(whole, out)
+        if rest:
+            told = {name: one.detach().cpu().contiguous() for name, one in rest.items()}
+            save_file(told, out / HEAD, {"format": "pt"})
         for path in tokens.glob("*token*.json"):
             shutil.copyfile(path, out / path.name)
         files.write_json(out / FACTS, facts)
+
+
+def _parts(model: Model) -> tuple[PreTrainedModel, dict[str, Tensor]]:
+    """What transformers knows of a model, and the weights beside it."""
+    if isinstance(model, WithHeads):
+        own = model.state_dict().items()
+        return model.encoder, {name: one for name, one in own if not name.startswith("encoder.")}
+    if isinstance(model.encoder, PreTrainedModel):
+        return model.encoder, {}
+    return model.encoder.get_base_model(), prompts.vectors(model.encoder)
 
 
 def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
@@ -87,21 +104,11 @@ def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
     """
     facts = files.read_json(folder / FACTS)
     kind, labels = modules.get(facts["kind"]), facts["labels"]
-    encoder = load_encoder(folder)
-    width = encoder.config.hidden_size
-    fused = {0: LayerAttention(width)} if facts["layers"] == "attention" else None
-    net = WithHeads(encoder, [kind.head(width, labels, 0.0)], fused)
-    try:
-        lost, other = net.load_state_dict(load_file(folder / HEAD), strict=False)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise _broken(folder, error) from error
-    if other or any(not name.startswith("encoder.") for name in lost):
-        raise _broken(folder, "it has other weights than model.json says")
+    net = _writer(folder) if KINDS[facts["kind"]].decodes else _headed(folder, facts)
     told = _Probable(kind) if facts["kind"] == "classification" else kind
-    alone, lengths = Workers(0, 1, torch.device("cpu")), (facts["max_length"], facts["stride"])
-    tokens = tokenizer.load(folder)
-    size = SCORED_TOKENS["cpu"]
-    decode = predict.Decoder(net, told, labels, tokens, lengths, size, alone)
+    alone, size = Workers(0, 1, torch.device("cpu")), SCORED_TOKENS["cpu"]
+    how = (tokenizer.load(folder), facts["lengths"], size, alone)
+    decode = predict.Decoder(net, told, labels, *how, beams=facts["beams"])
     asked, name = facts["inputs"], next(iter(facts["outputs"]))
 
     def answer(rows: list[Row]) -> list[Answer]:
@@ -111,6 +118,33 @@ def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
         return [{name: one} for one in found]
 
     return answer
+
+
+def _headed(folder: Path, facts: dict[str, Any]) -> WithHeads:
+    """An encoder under its head."""
+    encoder = load_encoder(folder)
+    width = encoder.config.hidden_size
+    fused = {0: LayerAttention(width)} if facts["layers"] == "attention" else None
+    head = modules.get(facts["kind"]).head(width, facts["labels"], 0.0)
+    net = WithHeads(encoder, [head], fused)
+    try:
+        lost, other = net.load_state_dict(load_file(folder / HEAD), strict=False)
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise _broken(folder, error) from error
+    if other or any(not name.startswith("encoder.") for name in lost):
+        raise _broken(folder, "it has other weights than model.json says")
+    return net
+
+
+def _writer(folder: Path) -> EncoderDecoder:
+    """An encoder-decoder, with its soft prompts where it was tuned by them."""
+    whole = load_seq2seq(folder)
+    if not (folder / HEAD).exists():
+        return EncoderDecoder(whole)
+    try:
+        return EncoderDecoder(prompts.put(whole, load_file(folder / HEAD)))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise _broken(folder, error) from error
 
 
 class _Probable(SimpleNamespace):

@@ -138,7 +138,7 @@ def _fine_tuned(
         if step.training.sweep:
             metrics[f"{prefix}learning_rate"] = tuned.learning_rate
             metrics |= {f"{prefix}validation.rate_{rate:g}": v for rate, v in tuned.tried.items()}
-    if target.keep and isinstance(start, WithHeads) and setup.workers.rank == 0:
+    if target.keep and not isinstance(start, Path) and setup.workers.rank == 0:
         kept.save(start, target, Path(setup.tokenizer.name_or_path), model_folder(place))
     predictor = _predictor(title, target, start, place, setup)
     return predictor, {"curves": curves, "metrics": metrics}

@@ -53,7 +53,7 @@ def encode(rows: list[Row], tokenizer: Any, length: int, limit: int) -> list[Fea
     known, end = codes.of(tokenizer), tokenizer.eos_token_id
     start = end if known else tokenizer.pad_token_id  # what the decoder reads before all else
     asked = _ids([row["source"] for row in rows], tokenizer)
-    told = _ids([row["targets"][0] if row["targets"] else "" for row in rows], tokenizer)
+    told = _ids([(row.get("targets") or [""])[0] for row in rows], tokenizer)
     features = []
     for i, row in enumerate(rows):
         language = codes.token(known, row["language"], tokenizer)

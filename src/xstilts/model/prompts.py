@@ -1,13 +1,14 @@
 """Soft prompts on an encoder-decoder (prompt tuning, Lester et al. 2021), by peft.
 
-Vectors before the source are trained, and the model stays as it is. They are no weights of it, so
-nothing that is saved holds them: a target is tuned by them, and no phase goes on from that.
+Vectors before the source are trained, and the model stays as it is. They are no weights of it: a
+target is tuned by them, and no phase goes on from that. A kept model has them beside it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
 from transformers import PreTrainedModel
 
 
@@ -21,3 +22,20 @@ def add(model: PreTrainedModel, count: int) -> Any:
         num_transformer_submodules=1,  # the encoder's alone
     )
     return get_peft_model(model, config)
+
+
+def vectors(model: Any) -> dict[str, Tensor]:
+    """The weights of peft's model that are no weights of the model in it: [count, hidden]."""
+    return {f"prompt.{name}": one for name, one in model.prompt_encoder.state_dict().items()}
+
+
+def put(model: PreTrainedModel, saved: dict[str, Tensor]) -> Any:
+    """The model with vectors that `vectors` gave.
+
+    Raises:
+        RuntimeError: they are those of another model.
+    """
+    own = {name.removeprefix("prompt."): one for name, one in saved.items()}
+    tuned = add(model, max(len(one) for one in own.values()))
+    tuned.prompt_encoder.load_state_dict(own)
+    return tuned

@@ -80,9 +80,6 @@ def _kept(design: Design, task: Task) -> bool:
     if task.name not in design.study.keep_models:
         return False
     kind = KINDS[task.kind]
-    if kind.decodes:
-        wrong = f"the model of {task.name} is an encoder-decoder, which is not kept"
-        raise design.fail("keep_models", wrong, "leave it out")
     if kind.scored != "decoded":
         wrong = f"{task.name} has no fine-tuned model: it is scored by the encoder as it is"
         if kind.trained:
