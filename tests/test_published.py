@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
@@ -137,3 +138,27 @@ def test_pages_show_what_xstilts_prints(tables: ModuleType) -> None:
         if tables.renewed(text := page.read_text(encoding="utf-8")) != text
     ]
     assert not stale, f"{stale}. Mend: python docs/tables.py"
+
+
+def test_the_rates_of_the_real_encoder_are_those_of_the_records() -> None:
+    """docs/real.md says what each rate of `real-rates` brought, and `real` takes the best."""
+    page = (ROOT / "docs/real.md").read_text(encoding="utf-8")
+    runs = ("none-s1", "ocnli-zh-1000-s1")
+    records = [read_json(paths.transferred("real-rates", run) / "record.json") for run in runs]
+    usual, targets = yaml.safe_load((ROOT / "studies/real.yaml").read_text()), {}
+    for name, target in usual["targets"].items():
+        own = target.get("training", {})
+        targets[name] = own.get("learning_rate", usual["training"]["learning_rate"])
+    told = re.findall(
+        r"^\| (xnli|tydiqa|udpos_2_7|wikiann) \|(.+)\|(.+)\|(.+)\|(.+)\|$", page, re.M
+    )
+    assert len(told) == 4
+    for target, rates, *brought, taken in told:
+        tried = [float(rate) for rate in rates.split(",")]
+        names = [f"{target}.validation.rate_{rate:g}" for rate in tried]
+        found = [[record["metrics"][name] for name in names] for record in records]
+        assert [[f"{value:.1f}" for value in one] for one in found] == [
+            [value.strip() for value in one.split(",")] for one in brought
+        ]
+        means = [fmean(values) for values in zip(*found, strict=True)]
+        assert tried[means.index(max(means))] == float(taken) == targets[target]
