@@ -41,9 +41,7 @@ def seeds(metric: str, source: bool, target: Target) -> dict[str, list[float]]:
     return {name: [fmean(one) for one in by_seed.values()] for name, by_seed in found.items()}
 
 
-def draw(
-    axes: Axes, places: Sequence[float | str], found: Sequence[list[float]], **style: Any
-) -> None:
+def draw(axes: Axes, places: Sequence[float], found: Sequence[list[float]], **style: Any) -> None:
     """Means, with bars from the lowest seed to the highest."""
     means = [fmean(one) for one in found]
     low = [mean - min(one) for mean, one in zip(means, found, strict=True)]
@@ -77,11 +75,13 @@ def main() -> None:
             label=label,
             **style,
         )
-        draw(right, others, [found[n] for n in others], ls="none", **style)
+        beside = [place + 0.15 * (number - 1) for place in range(len(others))]
+        draw(right, beside, [found[n] for n in others], ls="none", **style)
     left.set(
         xscale="log", xlabel="learning rate, all weights trained", ylabel="0-100", ylim=(-3, 103)
     )
     right.set(xlabel="at a rate of their own", xlim=(-0.5, len(others) - 0.5))
+    right.set_xticks(range(len(others)), others)
     left.legend(frameon=False, fontsize=8)
     figure.savefig(Path(__file__).with_name("generation.png"), dpi=150)
 

@@ -162,3 +162,25 @@ def test_the_rates_of_the_real_encoder_are_those_of_the_records() -> None:
         ]
         means = [fmean(values) for values in zip(*found, strict=True)]
         assert tried[means.index(max(means))] == float(taken) == targets[target]
+
+
+WAYS = {  # how docs/generation.md tells of the variants that have no rate of their own
+    "adapters, rank 4": "adapter",
+    "8 soft prompts": "prompt",
+}
+
+
+def test_the_effect_of_the_rate_is_told_as_it_was_found() -> None:
+    """docs/generation.md: F1 and right language, of the trained language and of the others."""
+    page = (ROOT / "docs/generation.md").read_text(encoding="utf-8")
+    rows = read_parquet(paths.aggregated("generation-demo") / "scores.parquet").to_pylist()
+    found: dict[tuple[str, str, bool], list[float]] = defaultdict(list)
+    for row in rows:
+        found[row["variant"], row["metric"], row["language"] == "qaa"].append(row["value"])
+    cells = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    told = [row for row in cells if row[0] in ("all weights", *WAYS)]
+    assert len(told) == 7
+    for way, rate, *values in told:
+        variant = WAYS.get(way, "" if rate == "1e-4" else f"lr-{float(rate):.0e}")
+        asked = [(name, own) for name in ("f1", "right_language") for own in (True, False)]
+        assert values == [f"{fmean(found[variant, *one]):.1f}" for one in asked]
