@@ -14,7 +14,7 @@ SETTING = {"method": "none", "task": "none", "source_language": "none", "size": 
 def score(run: str, language: str, value: float, metric: str = languages.RIGHT) -> dict[str, Any]:
     """A score row, as far as it is read."""
     own = {"run": run, "target": "facts", "language": language, "metric": metric}
-    return {**own, "value": value, "variant": "", **SETTING}
+    return {**own, "value": value, "n": 100, "variant": "", **SETTING}
 
 
 SCORES = [
@@ -25,11 +25,10 @@ SCORES = [
 
 
 def test_zero_shot_leaves_the_source_and_other_values_out() -> None:
-    """Student's interval of two seeds: mean 55, standard error 5, t 12.706."""
+    """Student's interval of two seeds (mean 55, standard error 5, t 12.706) is the wider part."""
     (row,) = languages.rows(SCORES, TARGETS, "zero-shot", 0.95)
     assert (row["mean"], row["target"], row["group"]) == (55.0, "facts", "none")
-    assert row["low"] == pytest.approx(max(0.0, 55 - 12.7062 * 5), abs=1e-3)
-    assert row["high"] == 100.0
+    assert (row["low"], row["high"]) == (0.0, 100.0)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +38,20 @@ def test_a_language_or_the_mean_of_all(language: str, mean: float) -> None:
     """As `language` of other checks."""
     (row,) = languages.rows(SCORES, TARGETS, language, 0.95)
     assert row["mean"] == pytest.approx(mean, abs=1e-5)
+
+
+def test_seeds_that_agree_do_not_make_a_share_exact() -> None:
+    """None of 100 outputs may be three of a hundred: 1.96² / (100 + 1.96²) = 3.7 (Wilson)."""
+    assert languages.interval([0.0, 0.0, 0.0], 100, 0.95) == (0.0, pytest.approx(3.699, abs=1e-3))
+    low, high = languages.interval([50.0, 50.0], 100, 0.95)
+    assert (low, high) == (pytest.approx(40.383, abs=1e-3), pytest.approx(59.617, abs=1e-3))
+
+
+def test_seeds_and_outputs_are_joined_as_independent_errors() -> None:
+    """Of three seeds: t 4.303, standard error 1.1547; of outputs 9.617 to each side."""
+    half = ((4.3027 * 1.1547) ** 2 + 9.617**2) ** 0.5
+    found = languages.interval([48.0, 50.0, 52.0], 100, 0.95)
+    assert found == (pytest.approx(50 - half, abs=1e-2), pytest.approx(50 + half, abs=1e-2))
 
 
 def test_one_seed_has_no_interval() -> None:
