@@ -15,10 +15,11 @@ from xstilts.metrics.generation import RIGHT
 
 @pytest.fixture
 def small(study: dict[str, Any]) -> dict[str, Any]:
-    """Two steps of everything: full, by adapters, by soft prompts, and after phase ii."""
+    """Two steps of all: full, by adapters, by soft prompts, of two languages, after phase ii."""
     study["data"]["world"] |= {
         "facts_text": 60,
         "facts": {"train": 8, "validation": 4, "test": 4},
+        "train_languages": ["qaa", "qac"],
     }
     scratch = study["pretrain"]["scratch"]
     scratch["corpora"] = [{"task": "world_facts_text", "languages": ["mul"], "split": "train"}]
@@ -31,6 +32,7 @@ def small(study: dict[str, Any]) -> dict[str, Any]:
             "source_language": "qaa",
             "protocol": "x-stilts",
             "languages": ["qaa", "qab"],
+            "sources": {"two": ["qac"]},
             "variants": {
                 "adapter": {"adapter": {"rank": 2, "modules": ["q", "v"]}},
                 "prompt": {"prompt": 2, "learning_rate": 1.0},
@@ -51,7 +53,8 @@ def test_every_method_is_trained_chosen_by_validation_rows_and_scored(
     use.use("small")
     projects.run_stages(design.load())
     rows = pq.read_table("results/aggregate/small/scores.parquet").to_pylist()
-    runs = {"none-s1", "none-s1-adapter", "none-s1-prompt", "world_facts-qaa-8-s1"}
+    ways = {"none-s1-adapter", "none-s1-prompt", "none-s1-two"}
+    runs = {"none-s1", *ways, "world_facts-qaa-8-s1"}
     metrics = {"f1": True, "exact_match": False, RIGHT: False}
     found = {(row["run"], row["language"], row["metric"]): row["main"] for row in rows}
     assert found == {
