@@ -19,19 +19,18 @@ from xstilts.core import paths
 from xstilts.core.design import load
 from xstilts.core.files import read_parquet
 from xstilts.core.params import Target
+from xstilts.results.scores import Row
 
 STUDY, TARGET = "generation-demo", "world_facts"
-LINES = {  # label -> value, whether of the language that was trained in
-    "right language, other languages": ("right_language", False),
-    "F1, other languages": ("f1", False),
-    "F1, language of the training": ("f1", True),
+LINES = {  # label -> value, whether of the language that was trained in, marker, line
+    "right language, other languages": ("right_language", False, "o", "-"),
+    "F1, other languages": ("f1", False, "s", "-"),
+    "F1, language of the training": ("f1", True, "s", ":"),
 }
-MARKERS, LINE_STYLES = ("o", "s", "s"), ("-", "-", ":")
 
 
-def seeds(metric: str, source: bool, target: Target) -> dict[str, list[float]]:
+def seeds(rows: list[Row], metric: str, source: bool, target: Target) -> dict[str, list[float]]:
     """Variant -> of each seed the mean over languages (0-100)."""
-    rows = read_parquet(paths.aggregated(STUDY) / "scores.parquet").to_pylist()
     found: dict[str, dict[int, list[float]]] = {}
     for row in rows:
         own = row["language"] == target.source_language
@@ -63,18 +62,12 @@ def main() -> None:
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(7, 3), sharey=True, width_ratios=(3, 1), layout="constrained"
     )
-    for number, (label, (metric, source)) in enumerate(LINES.items()):
-        found = seeds(metric, source, target)
-        style = {"marker": MARKERS[number], "color": f"C{number}"}
-        line = LINE_STYLES[number]
-        draw(
-            left,
-            [rates[n] for n in order],
-            [found[n] for n in order],
-            ls=line,
-            label=label,
-            **style,
-        )
+    rows = read_parquet(paths.aggregated(STUDY) / "scores.parquet").to_pylist()
+    for number, (label, (metric, source, marker, line)) in enumerate(LINES.items()):
+        found = seeds(rows, metric, source, target)
+        style = {"marker": marker, "color": f"C{number}"}
+        of_rates = [found[name] for name in order]
+        draw(left, [rates[name] for name in order], of_rates, ls=line, label=label, **style)
         beside = [place + 0.15 * (number - 1) for place in range(len(others))]
         draw(right, beside, [found[n] for n in others], ls="none", **style)
     left.set(

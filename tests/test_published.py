@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
@@ -140,6 +139,12 @@ def test_pages_show_what_xstilts_prints(tables: ModuleType) -> None:
     assert not stale, f"{stale}. Mend: python docs/tables.py"
 
 
+def rows_of(page: str, names: set[str]) -> list[list[str]]:
+    """Cells of the rows of a page's tables that begin with one of these names."""
+    cells = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    return [row for row in cells if row[0] in names]
+
+
 def test_the_rates_of_the_real_encoder_are_those_of_the_records() -> None:
     """docs/real.md says what each rate of `real-rates` brought, and `real` takes the best."""
     page = (ROOT / "docs/real.md").read_text(encoding="utf-8")
@@ -149,9 +154,7 @@ def test_the_rates_of_the_real_encoder_are_those_of_the_records() -> None:
     for name, target in usual["targets"].items():
         own = target.get("training", {})
         targets[name] = own.get("learning_rate", usual["training"]["learning_rate"])
-    told = re.findall(
-        r"^\| (xnli|tydiqa|udpos_2_7|wikiann) \|(.+)\|(.+)\|(.+)\|(.+)\|$", page, re.M
-    )
+    told = rows_of(page, {"xnli", "tydiqa", "udpos_2_7", "wikiann"})
     assert len(told) == 4
     for target, rates, *brought, taken in told:
         tried = [float(rate) for rate in rates.split(",")]
@@ -177,8 +180,7 @@ def test_the_effect_of_the_rate_is_told_as_it_was_found() -> None:
     found: dict[tuple[str, str, bool], list[float]] = defaultdict(list)
     for row in rows:
         found[row["variant"], row["metric"], row["language"] == "qaa"].append(row["value"])
-    cells = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
-    told = [row for row in cells if row[0] in ("all weights", *WAYS)]
+    told = rows_of(page, {"all weights", *WAYS})
     assert len(told) == 7
     for way, rate, *values in told:
         variant = WAYS.get(way, "" if rate == "1e-4" else f"lr-{float(rate):.0e}")
