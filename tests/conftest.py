@@ -78,8 +78,13 @@ def write_study(study: dict[str, Any], folder: Path = Path()) -> None:
 
 
 def pytest_configure() -> None:
-    """Tests compare with the CPU's numbers; `CUDA_VISIBLE_DEVICES=0 pytest ...` asks for a GPU."""
+    """Tests compare with the CPU's numbers; `CUDA_VISIBLE_DEVICES=0 pytest ...` asks for a GPU.
+
+    As many files are tested at a time as there are cores: threads of one would wait for another's.
+    """
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # before numpy
+        os.environ.setdefault(name, "1")
 
 
 @pytest.fixture(autouse=True)

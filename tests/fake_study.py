@@ -110,12 +110,17 @@ def params(
     )
 
 
-def large(protocol: str = "x-stilts", best: bool = True, seeds: tuple[int, ...] = (1, 2)) -> Params:
+def large(
+    protocol: str = "x-stilts",
+    best: bool = True,
+    seeds: tuple[int, ...] = (1, 2),
+    sizes: tuple[int, ...] = SIZES,
+) -> Params:
     """All targets of a protocol, and every way to train before them."""
     official = protocols.get(protocol)
-    grid = [("single", "", task, "en", size) for task in ENGLISH for size in SIZES]
-    grid += [("single", "steps", task, "en", size) for task in ENGLISH[:2] for size in SIZES]
-    grid += [("single", "", task, language, size) for task, language in OTHER for size in SIZES[:2]]
+    grid = [("single", "", task, "en", size) for task in ENGLISH for size in sizes]
+    grid += [("single", "steps", task, "en", size) for task in ENGLISH[:2] for size in sizes]
+    grid += [("single", "", task, language, size) for task, language in OTHER for size in sizes[:2]]
     grid += [("single", "adapter", "mnli", "en", 10_000), ("shuffled", "", "mnli", "en", 100_000)]
     grid += [("multi", "", "nine", "en", 90_000), ("mlm", "", "mnli", "en", 100_000)]
     runs = {f"none-s{seed}": ("none", "", "none", "none", 0, seed) for seed in seeds}

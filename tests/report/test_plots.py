@@ -106,7 +106,7 @@ def test_metrics_are_named_and_few(small: Results) -> None:
 
 def test_a_large_study_has_its_mean_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hundreds of settings x ten targets are no metrics, and no curves that can be told apart."""
-    large = results(fake_study.large(seeds=(1,)), tmp_path)
+    large = results(fake_study.large(seeds=(1,), sizes=(1000, 100_000)), tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(plots, "CELLS", 10)
     assert set(plots.metrics(large)) == {"mean of targets", "study"}

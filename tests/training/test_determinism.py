@@ -180,15 +180,17 @@ for number, inner in enumerate((1, 63, 256, 384, 512, 513, 640, 1023, 1024, 1025
         turned = a.t().contiguous().t() @ b.t().contiguous().t()
         for one in (a @ b, turned, torch.addmm(bias, a, b)):
             found.update(one.numpy().tobytes())
-        torch.testing.assert_close((a @ b).double(), a.double() @ b.double(), rtol=1e-4, atol=1e-2)
+        if sys.argv[2:]:  # once is enough, as all say the same
+            exact = a.double() @ b.double()
+            torch.testing.assert_close((a @ b).double(), exact, rtol=1e-4, atol=1e-2)
 print(found.hexdigest())
 """
 
 
 def test_a_product_has_the_same_bits_whatever_vectors_and_threads() -> None:
     """Sizes around all limits: where chains are cut, where threads share, where NumPy computes."""
-    runs = [("AVX2", "1"), ("AVX512_CORE", "1"), ("AVX512_CORE", "3")]
-    said = {apart(PRODUCTS_APART, threads, ONEDNN_MAX_CPU_ISA=isa) for isa, threads in runs}
+    runs = [("AVX2", "1"), ("AVX512_CORE", "1", "compare"), ("AVX512_CORE", "3")]
+    said = {apart(PRODUCTS_APART, *how, ONEDNN_MAX_CPU_ISA=isa) for isa, *how in runs}
     assert len(said) == 1
 
 

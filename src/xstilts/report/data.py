@@ -76,7 +76,7 @@ class Results:
         present = {row["target"] for row in self.summary}
         return [name for name in self.params.targets if name in present]
 
-    @property
+    @cached_property
     def columns(self) -> list[str]:
         """Targets, then the pseudo-target `all` where there is one."""
         return self.targets + [ALL] * any(row["target"] == ALL for row in self.summary)
