@@ -112,6 +112,19 @@ def test_what_is_not_of_one_kind_stands_apart_with_the_reason(results: Results) 
     assert shown == {"setting", "xquad", "tydiqa", "tatoeba"}  # these have no other rows
 
 
+def test_a_study_of_some_rows_has_tables_that_say_so_and_no_empty_one(results: Results) -> None:
+    """Their names go into `\\input{}` and shells; a task in some languages has no official mean."""
+    limited = {"xnli": {"score_limit": 300}, "tydiqa": {"score_limit": 60}}
+    changed = with_targets(results, **limited)
+    whole = [row for row in changed.benchmark if row["name"] != "xnli" or row["level"] != "task"]
+    made = tables(replace(changed, benchmark=whole))
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in made)
+    assert list(made["benchmark-x-stilts-test-60-of-a-language"].header)[1] == "tydiqa"
+    assert "benchmark-x-stilts-test-300-of-a-language" not in made
+    alone = made["benchmark-x-stilts-test-60-of-a-language"].rows
+    assert "published scores" not in [row[0].text for row in alone]
+
+
 def test_tasks_on_validation_rows_have_a_table_of_their_own(results: Results) -> None:
     """And then jiant's BUCC, which is on these, can be compared; no mean joins the two."""
     made = tables(with_targets(results, bucc={"split": "validation"}))

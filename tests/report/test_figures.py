@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import fake_study
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from xstilts.core import paths
 from xstilts.core.params import Params
@@ -47,6 +49,30 @@ def test_odd_studies_draw(tasks: dict[str, list[int]], languages: list[str], key
             assert Path("out", f"{figure.name}.{suffix}").stat().st_size > 3000
         for panel in figure_panels.page_panels(figure):
             assert re.search(r'<svg[^>]* role="img" aria-labelledby', panel)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [
+        ([1000, 3000, 7266, 9900, 10_330], ["1K", "3K", "10.3K"]),
+        ([100, 300, 1200], ["100", "300", "1.2K"]),
+        ([1000, 10_000, 100_000], ["1K", "10K", "100K"]),
+    ],
+)
+@pytest.mark.usefixtures("_folder")
+def test_words_of_close_sizes_do_not_run_together(sizes: list[int], named: list[str]) -> None:
+    """A size whose words have no room keeps its tick."""
+    figure = page.build(aggregated(fake_study.params({"facts": sizes}, None, (1,))))[0]
+    canvas = figure_panels.composed(figure)
+    agg = FigureCanvasAgg(canvas)
+    agg.draw()
+    ax = canvas.axes[0]
+    labels = ax.get_xticklabels()
+    assert sorted(label.get_text() for label in labels) == sorted(named)
+    assert len(ax.get_xticks()) + len(ax.get_xticks(minor=True)) == len(sizes)
+    boxes = sorted((label.get_window_extent() for label in labels), key=lambda box: box.x0)
+    for one, two in pairwise(boxes):
+        assert two.x0 - one.x1 > 0.3 * one.height
 
 
 @pytest.mark.usefixtures("_folder")

@@ -184,6 +184,20 @@ def test_claims_and_comparisons_have_their_place(results: Results) -> None:
     assert places == sorted(places)
 
 
+def test_scores_that_cannot_be_compared_are_folded(results: Results) -> None:
+    """A reader who looks for what can be compared need not pass a screen of what cannot."""
+    built = tables.build(results)
+    assert "comparison-x-stilts-apart" in built
+    text = page.render(results, [], built)
+    title = built["comparison-x-stilts-apart"].title
+    assert re.search(rf"<details><summary>{title}: \d+ scores, and why</summary>", text)
+
+
+def test_a_study_may_quote_a_command(results: Results) -> None:
+    """As its file does, between backticks; nothing else of it is taken for HTML."""
+    assert page.prose("as `xstilts plan` <said> `") == "as <code>xstilts plan</code> &lt;said&gt; `"
+
+
 def test_tables_of_published_scores_say_where_they_are_from(
     results: Results, tmp_path: Path
 ) -> None:

@@ -94,6 +94,16 @@ def test_every_table_is_sound_latex(results: Results) -> None:
         check(table.latex(one))
 
 
+def test_a_column_that_says_nothing_is_left_out() -> None:
+    """Of methods, where all are alike."""
+    rows = [[table.Entry("a"), table.Entry(""), table.Entry("1")]]
+    made = table.Table("x", "x", "", ["task", "method", "slope"], rows, []).filled()
+    assert list(made.header) == ["task", "slope"]
+    assert [[entry.text for entry in row] for row in made.rows] == [["a", "1"]]
+    none = table.Table("x", "x", "", ["task"], [], [])
+    assert none.filled() == none
+
+
 def test_special_signs_are_escaped() -> None:
     """A task or language may be called anything."""
     signs = "a_b & 5% #1 {x} ~^\\ $ <→> |±×† “q” – …"

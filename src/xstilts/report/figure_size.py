@@ -31,7 +31,7 @@ SORTS = {
 DASHES = ((4, 1.6), (1.2, 1.4), (5, 1.5, 1, 1.5), (2.5, 1.2))  # of variants, in their order
 COUNTED = (0, (4, 2.5))  # dashes of what must come out
 FEW = 2  # lines, up to which intervals are bands; those of more would hide each other
-APART = 0.12  # of the x axis, between two ticks at least
+GAP, LETTER = 0.025, 0.03  # of the x axis: between the words of two ticks, and a letter of them
 MANY = 4  # targets
 ASIDE = 0.02  # of a tenfold, between the bars of two lines at one size
 Looks = Mapping[Series, "Look"]
@@ -186,9 +186,11 @@ def _axes(ax: Axes, results: Results, target: str, sizes: Sequence[int], aside: 
     left, right = math.log10(sizes[0]), math.log10(sizes[-1])
     ticks: list[int] = []
     for size in reversed(sizes):
-        if not ticks or math.log10(ticks[-1] / size) > APART * (right - left):
+        words = GAP + LETTER * max(len(size_text(one)) for one in (size, *ticks[-1:]))
+        if not ticks or math.log10(ticks[-1] / size) > words * (right - left):
             ticks.append(size)
     ax.set_xticks([math.log10(tick) for tick in ticks], [size_text(tick) for tick in ticks])
+    ax.set_xticks([math.log10(size) for size in sizes if size not in ticks], minor=True)
     margin = max(0.12, 0.06 * (right - left)) + aside
     ax.set_xlim(left - margin, right + margin)
     headline = results.headline(target)

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from xstilts.core import paths
 from xstilts.core.files import write_json
@@ -29,6 +29,7 @@ from xstilts.report.runs_page import MLFLOW, runs_page_path
 from xstilts.report.table import Table
 from xstilts.report.words import answer, support
 
+_CODE = re.compile("`([^`]+)`")
 _NUMBER = re.compile(r"[+−–]?[\d.,]*[KM]?")
 NOT_RUN = "not run"  # a verdict: the study lacks the rows
 SCALING = ("target", "language", *SETTING, "size", "mean", "low", "high")
@@ -59,7 +60,7 @@ def render(results: Results, figures: Sequence[Figure], tables: Mapping[str, Tab
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals |= {"numeric": numeric, "breakable": breakable}
+    environment.globals |= {"numeric": numeric, "breakable": breakable, "prose": prose}
     template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
     drawn = [_drawn(figure) for figure in figures]
     text = template.render(
@@ -115,6 +116,11 @@ def numeric(table: Table) -> list[bool]:
 def breakable(name: str) -> Markup:
     """A name that may be broken after an underscore, where a phone has no room for it."""
     return Markup("_<wbr>").join(name.split("_"))
+
+
+def prose(text: str) -> Markup:
+    """A study's own words; what stands between backticks is code, as in its file."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def scaling_rows(results: Results) -> list[Row]:

@@ -7,6 +7,7 @@ rows. Called by `tables`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,8 @@ LEAK_HEADER = (
     "allowed because",
 )
 
+_UNSAFE = re.compile(r"[^a-z0-9]+")  # in the name of a file that is typed into a paper
+
 
 def build(results: Results) -> list[Table]:
     """Per protocol that the study follows: its aggregates, then these against published ones.
@@ -48,14 +51,15 @@ def build(results: Results) -> list[Table]:
     for protocol in map(protocols.get, names):
         own = comparison.own(results.params, protocol, results.benchmark)
         for rows in sorted({one.rows for one in own.signatures.values()}):
-            aggregates.append(_benchmark(results, own, rows))
+            if columns := _columns(own, rows):
+                aggregates.append(_benchmark(results, own, rows, columns))
         compared += comparisons.build(own, comparison.compare(own, results.references))
     references = [_references(results.references)] if names else []
     return [*aggregates, *compared, *references]
 
 
 def _columns(own: Own, rows: str) -> list[Column]:
-    """Tasks that the study scores on these rows, the groups that touch them, and the whole."""
+    """Tasks that have a score on these rows, the groups that touch them, the whole; or nothing."""
     scored = {
         name
         for (_, level, name, _), row in own.index.items()
@@ -63,12 +67,13 @@ def _columns(own: Own, rows: str) -> list[Column]:
     }
     tasks = [task for task in own.protocol.languages if task in scored]
     groups = [name for name, members in own.protocol.groups.items() if scored & set(members)]
-    return [*((TASK, task) for task in tasks), *((GROUP, name) for name in groups), (ALL, ALL)]
+    found = [*((TASK, task) for task in tasks), *((GROUP, name) for name in groups)]
+    return [*found, (ALL, ALL)] if found else []
 
 
-def _benchmark(results: Results, own: Own, rows: str) -> Table:
+def _benchmark(results: Results, own: Own, rows: str, columns: Sequence[Column]) -> Table:
     """Settings and the published systems that are scored as they are, by task, group and whole."""
-    protocol, columns = own.protocol, _columns(own, rows)
+    protocol = own.protocol
     index = {key[:3]: row for key, row in own.index.items() if key[3] == SCORE}
     lines = [
         [
@@ -78,16 +83,18 @@ def _benchmark(results: Results, own: Own, rows: str) -> Table:
         for group in results.groups
         if any((group["group"], *column) in index for column in columns)
     ]
-    lines.append([Entry("published scores", head=True), *(Entry("") for _ in columns)])
-    lines += [
+    published = [
         [Entry(name, way, head=True), *cells]
         for name, way, cells in _published(results.references, own, columns)
     ]
+    if published:
+        lines += [[Entry("published scores", head=True), *(Entry("") for _ in columns)], *published]
     names = {ALL: "all"}
-    other = "" if rows == "test" else f"-{rows}"
+    plain = rows == "test"
+    other = "" if plain else f"-{_UNSAFE.sub('-', rows).strip('-')}"
     return Table(
         f"benchmark-{protocol.name}{other}",
-        f"{protocol.title}: the published aggregates{other and f' on {rows} rows'}",
+        f"{protocol.title}: the published aggregates{'' if plain else f', rows: {rows}'}",
         _caption(own, index),
         ["setting", *(names.get(name, name) for _, name in columns)],
         lines,

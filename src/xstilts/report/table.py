@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,15 @@ class Table:
         names = self.groups or [""] * len(self.rows)
         pairs = groupby(zip(names, self.rows, strict=True), key=lambda pair: pair[0])
         return [(name, [row for _, row in own]) for name, own in pairs]
+
+    def filled(self) -> Table:
+        """Without the columns in which no row says anything."""
+        if not self.rows:
+            return self
+        places = range(len(self.header))
+        kept = [place for place in places if any(row[place].text for row in self.rows)]
+        rows = [[row[place] for place in kept] for row in self.rows]
+        return replace(self, header=[self.header[place] for place in kept], rows=rows)
 
 
 def anchor(group: str) -> str:

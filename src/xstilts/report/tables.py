@@ -84,7 +84,8 @@ def _runs_of(group: dict[str, Any]) -> str:
     return f"#{anchor(group['group'])}" if single else ""
 
 
-FEW = 5  # targets; the slopes of more have a column each
+FEW = 5  # targets, of which the mean stands last
+LONG = 10  # slopes; of more, each target has a column
 COLUMNS = ("intermediate task", "language", "rows", "method")
 
 
@@ -151,8 +152,8 @@ def _slopes(results: Results) -> Table:
     rows = [
         row for row in _own_slopes(results) if row["language"] == results.headline(row["target"])
     ]
-    make = _slope_grid if len(results.targets) > FEW else _slope_table
-    return make(results, "slopes", "Points per tenfold rows", rows)
+    make = _slope_grid if len(rows) > LONG else _slope_table
+    return make(results, "slopes", "Points per tenfold rows", rows).filled()
 
 
 def _language_slopes(results: Results) -> Table:
