@@ -296,4 +296,5 @@ def test_the_best_span_is_that_of_a_plain_loop(data: st.DataObject) -> None:
     feature = {"first": first, "words": [0] * count, "full": np.array(full, dtype=bool)}
     scores = np.array(drawn).reshape(tokens, 2)
     found, expected = span.best_span(scores, feature), plain_best(scores, feature)
-    np.testing.assert_array_equal(found, expected)  # to which NaN is NaN, and -0 is 0
+    # As text NaN is NaN; 0 more makes a 0 of -0, which a sum may give for it.
+    assert [str(one + 0) for one in found] == [str(one + 0) for one in expected]

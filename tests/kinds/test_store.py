@@ -304,18 +304,18 @@ def test_of_processes_that_ask_at_once_one_tokenises(kept: Store, tokenizer: Any
     kept.folder.mkdir()
     pipe = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", WORKER]
-    workers = [subprocess.Popen(command, **pipe) for _ in range(2)]  # type: ignore[call-overload]
+    workers = [subprocess.Popen(command, **pipe) for _ in range(3)]  # type: ignore[call-overload]
     asked = json.dumps([tokenizer.name_or_path, str(kept.folder), PAIRS]) + "\n"
     with (kept.folder / "lock").open("a") as handle:
         fcntl.lockf(handle, fcntl.LOCK_EX)  # of all keys, until all workers wait
         for worker in workers:
             worker.stdin.write(asked)
             worker.stdin.flush()
-        assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 2
+        assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 3
         time.sleep(0.5)
     answers = [json.loads(worker.communicate(timeout=120)[0]) for worker in workers]
     expected = plain(classification.encode(PAIRS, tokenizer, 32, 0))
-    assert sorted(tokenised for tokenised, _, _ in answers) == [False, True]
+    assert sorted(tokenised for tokenised, _, _ in answers) == [False, False, True]
     assert all(answer[1:] == [len(PAIRS), expected[-1]["ids"]] for answer in answers)
     assert len(files_of(kept)) == 1
 

@@ -35,7 +35,7 @@ def aggregated(study: Params, folder: Path) -> Results:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         shutil.copy(ROOT / "references.yaml", folder)
-        fake_study.write(study, examples=12)
+        fake_study.write(study, examples=30)
         aggregate.run(study, "fake", QUIET)
         return load(study, paths.aggregated("fake"))
 
@@ -49,7 +49,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Results:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Results:
     """All targets of XTREME, every method."""
-    return aggregated(fake_study.large(seeds=(1,)), tmp_path_factory.mktemp("large"))
+    return aggregated(fake_study.large(), tmp_path_factory.mktemp("large"))
 
 
 @pytest.fixture(params=["small", "large"])
