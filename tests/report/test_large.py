@@ -187,9 +187,9 @@ def test_claims_and_comparisons_have_their_place(results: Results) -> None:
 def test_scores_that_cannot_be_compared_are_folded(results: Results) -> None:
     """A reader who looks for what can be compared need not pass a screen of what cannot."""
     built = tables.build(results)
-    assert "comparison-x-stilts-apart" in built
+    assert "incomparable-x-stilts" in built
     text = page.render(results, [], built)
-    title = built["comparison-x-stilts-apart"].title
+    title = built["incomparable-x-stilts"].title
     assert re.search(rf"<details><summary>{title}: \d+ scores, and why</summary>", text)
 
 

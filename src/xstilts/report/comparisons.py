@@ -1,6 +1,6 @@
 """Tables that set a study's scores against published ones, number by number.
 
-`comparison-<protocol>` has what can be compared, `comparison-<protocol>-apart` what another scorer
+`comparison-<protocol>` has what can be compared, `incomparable-<protocol>` what another scorer
 or other rows gave. Called by `published`.
 """
 
@@ -131,5 +131,5 @@ def _apart(own: Own, compared: Sequence[Compared]) -> Table:
         + f" {MARKS_TEXT}"
     )
     title = f"{own.protocol.title}: published, but not comparable with ours"
-    name = f"comparison-{own.protocol.name}-apart"
+    name = f"incomparable-{own.protocol.name}"
     return Table(name, title, caption, APART, rows, [*map(asdict, compared)])

@@ -75,6 +75,7 @@ def render(results: Results, figures: Sequence[Figure], tables: Mapping[str, Tab
         language_figures=[one for one in drawn if one["name"] == "languages"],
         languages=_named(tables, "languages-"),
         published=[*_named(tables, "comparison-"), *_named(tables, "benchmark-")],
+        incomparable=_named(tables, "incomparable-"),
         tables=tables,
         not_run=_rows(tables.get("claims"), lambda verdict: verdict == NOT_RUN),
         answered=_rows(tables.get("claims"), lambda verdict: verdict != NOT_RUN),
