@@ -18,7 +18,6 @@ from typing import Any
 import local_slurm
 import projects
 import pytest
-import yaml
 
 pytestmark = pytest.mark.slurm
 
@@ -111,8 +110,7 @@ class Project:
 
     def lock(self) -> Json:
         """dvc.lock without its order."""
-        found: Json = yaml.safe_load((self.folder / "dvc.lock").read_text(encoding="utf-8"))
-        return found["stages"]
+        return projects.entries(self.folder)
 
 
 def in_state(cell: str, *states: str) -> Callable[[Json], bool]:

@@ -14,7 +14,6 @@ from typing import Any
 
 import projects
 import pytest
-import yaml
 
 pytestmark = pytest.mark.slow
 
@@ -67,7 +66,7 @@ def test_hyperqueue_ends_with_the_same_lock(
     }
     projects.run(folder, *submit, HQ_SERVER_DIR=str(server))
     assert until_recorded(folder, server)["counts"]["done"] == projects.STAGES - 1
-    assert entries(folder) == entries(finished)
+    assert projects.entries(folder) == projects.entries(finished)
     assert not projects.stages_run(projects.run(folder, "dvc", "repro"))
 
 
@@ -80,9 +79,3 @@ def until_recorded(folder: Path, server: Path) -> dict[str, Any]:
             return found
         time.sleep(1)
     raise AssertionError(said)
-
-
-def entries(folder: Path) -> dict[str, Any]:
-    """dvc.lock without its order."""
-    lock: dict[str, Any] = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
-    return lock["stages"]

@@ -13,15 +13,9 @@ from typing import Any
 import projects
 import pytest
 import yaml
-from projects import run, stages_run
+from projects import entries, run, stages_run
 
 pytestmark = pytest.mark.slow
-
-
-def entries(folder: Path) -> dict[str, Any]:
-    """dvc.lock without its order."""
-    lock: dict[str, Any] = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
-    return lock["stages"]
 
 
 def test_side_by_side_ends_with_the_same_lock(

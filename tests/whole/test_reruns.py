@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from projects import ROOT, run, stages_run
+from projects import ROOT, entries, run, stages_run
 
 pytestmark = pytest.mark.slow
 TRAINED = {
@@ -49,7 +49,7 @@ def edit(folder: Path, module: str, old: str, new: str) -> None:
 
 def outputs(folder: Path) -> dict[str, Any]:
     """Stage -> hashes of its outputs, as dvc.lock has them."""
-    lock = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+    lock = entries(folder)
     return {name: entry["outs"] for name, entry in lock.items()}
 
 
@@ -84,19 +84,19 @@ def test_two_studies_share_a_workspace(
     """Back at the first one nothing runs, and no line of its lock is lost."""
     folder = tmp_path / "two"
     shutil.copytree(finished, folder, symlinks=True)
-    first = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    first = entries(folder)
     other = new_study() | {"study": "other", "intermediate": []}
     (folder / "studies/other.yaml").write_text(yaml.safe_dump(other))
     run(folder, "xstilts", "study", "use", "other")
     assert "0 done" in run(folder, "xstilts", "plan")
     assert "pretrain@other" in ran(folder)
     assert (folder / "report/other/index.html").is_file()
-    both = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
+    both = entries(folder)
     assert {name: both.get(name) for name in first} == first
     run(folder, "xstilts", "study", "use", "small")
     assert ran(folder) == set()
     assert "0 to run" in run(folder, "xstilts", "plan")
-    assert yaml.safe_load((folder / "dvc.lock").read_text())["stages"] == both
+    assert entries(folder) == both
     run(folder, "xstilts", "study", "use", "other")
     assert ran(folder) == set()
 
