@@ -121,13 +121,6 @@ def run_stage(loaded: Params, word: str, key: str) -> None:
     import_module(f"xstilts.stages.{word}").run(loaded, key, Observe(quiet=True))
 
 
-def finish(folder: Path, **more: str) -> str:
-    """Run a study to its end by the quicker command; what it printed."""
-    said = run(folder, "xstilts", "repro", "--jobs", "2", **more)
-    assert len(entries(folder)) == STAGES
-    return said
-
-
 def entries(folder: Path) -> dict[str, Any]:
     """dvc.lock without its order, which follows what ended first."""
     lock: dict[str, Any] = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
