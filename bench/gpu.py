@@ -61,6 +61,7 @@ LARGE = Architecture(vocabulary=250_002, layers=24, hidden=1024, heads=16, feed_
 TINY = Architecture(vocabulary=500, layers=2, hidden=32, heads=2, feed_forward=64)
 BATCH, SEED, LABELS = 32, 1, ["a", "b", "c"]
 NEVER = 1e9  # seconds between two states
+KERNELS = 25  # that a profile names
 CUDNN = "TORCH_CUDNN_SDPA_DEPRIORITIZED"
 Record = dict[str, Any]
 
@@ -98,8 +99,50 @@ class Task:
         return batches.batch_indices(len(self.features), BATCH, SEED, step)
 
 
+def _profiler() -> torch.profiler.profile:
+    """Of the GPU's kernels, or of the CPU's where there is none."""
+    kinds = torch.profiler.ProfilerActivity
+    return torch.profiler.profile(
+        activities=[kinds.CUDA if torch.cuda.is_available() else kinds.CPU]
+    )
+
+
 class Stopped(Exception):
     """An interruption that leaves the process alive."""
+
+
+@dataclass
+class Profile:
+    """What the GPU does in some updates, by torch's profiler, which makes the host slower."""
+
+    first: int  # update before which it begins
+    updates: int
+    profiler: torch.profiler.profile = field(default_factory=_profiler)
+
+    def after(self, done: int) -> None:
+        """Begin or end after so many updates."""
+        if done in (self.first, self.first + self.updates):
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            (self.profiler.start if done == self.first else self.profiler.stop)()
+
+    def found(self) -> Record:
+        """Milliseconds and kernels of an update, and the kernels that take longest."""
+        where = "device" if torch.cuda.is_available() else "cpu"
+        each = {
+            row.key: (getattr(row, f"self_{where}_time_total") / 1000, row.count)
+            for row in self.profiler.key_averages()
+        }
+        each = {name: found for name, found in each.items() if found[0]}
+        longest = sorted(each.items(), key=lambda one: -one[1][0])[:KERNELS]
+        return {
+            "device_ms_per_update": round(sum(ms for ms, _ in each.values()) / self.updates, 2),
+            "kernels_per_update": sum(count for _, count in each.values()) / self.updates,
+            "longest": {
+                name[:80]: [round(ms / self.updates, 2), count / self.updates]
+                for name, (ms, count) in longest
+            },
+        }
 
 
 @dataclass
@@ -107,6 +150,7 @@ class Watch(Observe):
     """Notes when each update was done; may end a training after one of them."""
 
     stop: int = -1
+    profile: Profile | None = None
     times: list[float] = field(default_factory=list)
 
     @contextmanager
@@ -115,6 +159,8 @@ class Watch(Observe):
 
         def advance(count: int) -> None:
             self.times.append(time.perf_counter())
+            if self.profile:
+                self.profile.after(len(self.times) - 1)
             if len(self.times) == self.stop:
                 raise Stopped
 
@@ -275,8 +321,8 @@ def timed(bench: Bench, task: Task, **more: Any) -> Record:
 class Clock(TrainerCallback):
     """Notes when updates were done, waiting for the device at the ends of what is measured."""
 
-    def __init__(self, bench: Bench) -> None:
-        self.bench, self.times = bench, []
+    def __init__(self, bench: Bench, profile: Profile | None = None) -> None:
+        self.bench, self.profile, self.times = bench, profile, []
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Before the first update."""
@@ -288,6 +334,8 @@ class Clock(TrainerCallback):
         marked = (self.bench.scale.warm, self.bench.scale.updates)
         done = state.global_step in marked
         self.times.append(self.bench.wait() if done else time.perf_counter())
+        if self.profile:
+            self.profile.after(state.global_step)
 
 
 def trainer(bench: Bench, task: Task, folder: str, steps: int, features: list[Feature]) -> Any:
@@ -323,10 +371,10 @@ def usual() -> Iterator[None]:
         os.environ.update(kept)
 
 
-def theirs(bench: Bench, task: Task) -> Record:
+def theirs(bench: Bench, task: Task, profile: Profile | None = None) -> Record:
     """The rates of one training by the Trainer."""
     bench.fresh()
-    steps, clock = bench.scale.updates, Clock(bench)
+    steps, clock = bench.scale.updates, Clock(bench, profile)
     features = [task.features[i] for step in range(steps) for i in task.order(step)]
     with tempfile.TemporaryDirectory() as folder, usual():
         one = trainer(bench, task, folder, steps, features)
@@ -354,6 +402,20 @@ def train(bench: Bench) -> None:
         medians = {way: statistics.median(rates) for way, rates in found.items()}
         ratios = {way: round(medians[way] / medians["trainer"], 3) for way in medians}
         bench.note("train, ratio to trainer", task=task.name, **ratios)
+
+
+def profiles(bench: Bench) -> None:
+    """How long the GPU works in an update of the kit's and of the Trainer's, and on what."""
+    for task in bench.tasks:
+        for way in ("kit", "trainer"):
+            profile = Profile(bench.scale.warm, 3)
+            if way == "kit":
+                with tempfile.TemporaryDirectory() as folder:
+                    watch = Watch(profile=profile)
+                    kit(bench, task, Path(folder), watch, bench.scale.updates)
+            else:
+                theirs(bench, task, profile)
+            bench.note("profile", task=task.name, way=way, **profile.found())
 
 
 def plain(bench: Bench) -> None:
@@ -448,6 +510,7 @@ def file_hash(path: Path) -> str:
 PARTS: dict[str, Callable[[Bench], None]] = {
     "matmul": matmul,
     "train": train,
+    "profile": profiles,
     "plain": plain,
     "cudnn": cudnn,
     "predict": predictions,
