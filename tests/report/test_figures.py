@@ -51,6 +51,25 @@ def test_odd_studies_draw(tasks: dict[str, list[int]], languages: list[str], key
             assert re.search(r'<svg[^>]* role="img" aria-labelledby', panel)
 
 
+@pytest.mark.usefixtures("_folder")
+def test_a_huge_interval_does_not_flatten_its_panel() -> None:
+    """Two seeds that differ much: their interval runs out of the panel, and the caption says so."""
+    results = aggregated(fake_study.params({"facts": [1000, 4000]}, None, (1, 2)))
+    usual = page.build(results)[0]
+    before = figure_panels.composed(usual).axes[0].get_ylim()
+    assert "goes on" not in usual.caption
+    target = results.targets[0]
+    rows = results.summary
+    own = [r for r in rows if (r["target"], r["language"]) == (target, results.headline(target))]
+    row = next(row for row in own if row["size"] == 4000)
+    row["delta_low"], row["delta_high"] = -160.0, 133.0
+    cut = page.build(results)[0]
+    low, high = figure_panels.composed(cut).axes[0].get_ylim()
+    assert high - low < 2 * (before[1] - before[0])
+    assert low < row["mean"] < high
+    assert "goes on" in cut.caption
+
+
 @pytest.mark.parametrize(
     ("sizes", "named"),
     [

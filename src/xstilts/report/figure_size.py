@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import median
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ FEW = 2  # lines, up to which intervals are bands; those of more would hide each
 GAP, LETTER = 0.025, 0.03  # of the x axis: between the words of two ticks, and a letter of them
 MANY = 4  # targets
 ASIDE = 0.02  # of a tenfold, between the bars of two lines at one size
+REACH = 2  # widths of a panel's typical interval, to which one is followed from its mean
 Looks = Mapping[Series, "Look"]
 
 
@@ -193,15 +195,35 @@ def _axes(ax: Axes, results: Results, target: str, sizes: Sequence[int], aside: 
     ax.set_xticks([math.log10(size) for size in sizes if size not in ticks], minor=True)
     margin = max(0.12, 0.06 * (right - left)) + aside
     ax.set_xlim(left - margin, right + margin)
-    headline = results.headline(target)
-    rows = [r for r in results.summary if (r["target"], r["language"]) == (target, headline)]
+    rows = _headlines(results, target)
     shown = [row[name] for row in rows for name in ("mean", "expected") if row[name] is not None]
-    shown += [end for row in rows for end in _interval(row) or () if row["method"] != "none"]
+    shown += [end for _, *ends in _followed(results, target) for end in ends]
     margin = max(0.5, 0.05 * (max(shown) - min(shown)))
     ax.set_ylim(min(shown) - margin, max(shown) + margin)
     ax.grid(axis="y")
     ax.set_ylabel(rows[0]["metric"] if target != ALL else "score")
     ax.set_xlabel("rows of intermediate training")
+
+
+def _headlines(results: Results, target: str) -> list[Row]:
+    """The rows that panels of a target show."""
+    headline = results.headline(target)
+    return [r for r in results.summary if (r["target"], r["language"]) == (target, headline)]
+
+
+def _followed(results: Results, target: str) -> list[tuple[bool, float, float]]:
+    """The ends of each interval that a panel has room for, after whether it goes on beyond them.
+
+    Two seeds that differ much have an interval of a hundred points; with it in full, all else in
+    the panel would be one level line.
+    """
+    rows = [row for row in _headlines(results, target) if row["method"] != "none"]
+    ends = [(row["mean"], *end) for row in rows if (end := _interval(row))]
+    reach = REACH * median(high - low for _, low, high in ends) if ends else 0.0
+    return [
+        (max(mean - low, high - mean) > reach, max(low, mean - reach), min(high, mean + reach))
+        for mean, low, high in ends
+    ]
 
 
 def keys(results: Results, styles: Looks) -> list[Line2D]:
@@ -230,11 +252,14 @@ def _caption(results: Results) -> str:
         "Mean score over the languages that the target was not fine-tuned in (zero-shot), over"
         " seeds, by the number of intermediate training rows (log axis)."
     )
+    followed = (one for target in _places(results) for one in _followed(results, target))
+    cut = " One that ends at the edge of its panel goes on." if any(c for c, *_ in followed) else ""
     intervals = f"{results.confidence} intervals over seeds and examples, in these languages"
     none = any(group["method"] == "none" for group in results.groups)
     if not none or any(map(results.counted, results.targets)):
-        return f"{text} Bands and bars: {intervals}."
+        return f"{text} Bands and bars: {intervals}.{cut}"
     return (
         f"{text} Bands and bars: {intervals}, of the difference to no intermediate training (the"
-        " level line), which is known better than a score, as all runs answer the same examples."
+        " level line), which is known better than a score, as all runs answer the same"
+        f" examples.{cut}"
     )
