@@ -129,19 +129,18 @@ class Profile:
     def found(self) -> Record:
         """Milliseconds and kernels of an update, and the kernels that take longest."""
         where = "device" if torch.cuda.is_available() else "cpu"
-        each = {
-            row.key: (getattr(row, f"self_{where}_time_total") / 1000, row.count)
+        each = [
+            (getattr(row, f"self_{where}_time_total") / 1000 / self.updates, row)
             for row in self.profiler.key_averages()
-        }
-        each = {name: found for name, found in each.items() if found[0]}
-        longest = sorted(each.items(), key=lambda one: -one[1][0])[:KERNELS]
+        ]
+        each = sorted(((ms, row) for ms, row in each if ms), key=lambda one: -one[0])
         return {
-            "device_ms_per_update": round(sum(ms for ms, _ in each.values()) / self.updates, 2),
-            "kernels_per_update": sum(count for _, count in each.values()) / self.updates,
-            "longest": {
-                name[:80]: [round(ms / self.updates, 2), count / self.updates]
-                for name, (ms, count) in longest
-            },
+            "device_ms_per_update": round(sum(ms for ms, _ in each), 2),
+            "kernels_per_update": round(sum(row.count for _, row in each) / self.updates, 1),
+            "longest": [
+                [round(ms, 2), round(row.count / self.updates, 1), row.key[:200]]
+                for ms, row in each[:KERNELS]
+            ],
         }
 
 

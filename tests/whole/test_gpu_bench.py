@@ -25,6 +25,7 @@ def test_the_gpu_bench_runs_in_small(root: Path, tmp_path: Path) -> None:
         if "task" in record
     }
     for task in ("nli", "qa"):
-        for what in ("train", "predict"):
+        for what in ("train", "predict", "profile"):
             assert {(what, task, way) for way in ("kit", "trainer")} <= ways
+    assert all(one["kernels_per_update"] > 0 for one in records if one["what"] == "profile")
     assert all(record["device"] and record["torch"] for record in records)
