@@ -90,6 +90,17 @@ def test_an_interval_that_holds_both_decides_nothing(results: Results) -> None:
     assert (one.verdict, one.reason) == ("undecided", "the interval holds both")
 
 
+def test_of_several_it_says_how_many_decide_nothing(results: Results) -> None:
+    """The interval of their mean may lie on one side, and still one of them holds both."""
+    targets = ["paraphrase", "fact_qa"]
+    found = [ask(results, "gain", above=0, target=target).found for target in targets]
+    low, high = sorted((one for one in found if one is not None), key=lambda one: one.value)
+    assert high.low > low.value
+    one = ask(results, "gain", above=low.value, target=targets)
+    assert [said for _, said in one.numbers].count("agrees") == 1
+    assert (one.verdict, one.reason) == ("undecided", "1 of 2 intervals hold both")
+
+
 def test_no_interval_decides_nothing(results: Results) -> None:
     """One scored example has none, however large the gain."""
     bare = [row | {"delta_low": None, "delta_high": None} for row in results.summary]

@@ -89,7 +89,8 @@ def _measured(claim: Claim, study: Study, measure: Measure, bounds: Bounds) -> A
     mean: list[Says] = [says(whole, bounds) if sure and not found.lacking else "open"]
     votes = mean if bounds.rule == "mean" else [one for _, one in said]
     verdict = judge(votes, bounds.rule, found.lacking)
-    return Answer(claim, verdict, whole, said, _reason(verdict, found, sure), rows)
+    reason = _reason(verdict, found, sure, votes)
+    return Answer(claim, verdict, whole, said, reason, rows)
 
 
 def says(estimate: Estimate, bounds: Bounds) -> Says:
@@ -121,12 +122,14 @@ def judge(votes: Sequence[Says], rule: Rule, missing: int = 0) -> Verdict:
     return "not run" if missing else "undecided"
 
 
-def _reason(verdict: Verdict, found: Evidence, sure: bool) -> str:
+def _reason(verdict: Verdict, found: Evidence, sure: bool, votes: Sequence[Says]) -> str:
     """Why there is no plain yes or no, and what is missing beside one."""
     parts = []
     if verdict == "undecided":
         bare = any(number.estimate.low is None for number in found.numbers)
-        parts = [NO_SEEDS if not sure else NO_INTERVAL if bare else "the interval holds both"]
+        several = f"{votes.count('open')} of {len(votes)} intervals hold both"
+        both = "the interval holds both" if len(votes) == 1 else several
+        parts = [NO_SEEDS if not sure else NO_INTERVAL if bare else both]
     return "; ".join([*parts, *[_missing(found.missing)] * bool(found.missing)])
 
 
