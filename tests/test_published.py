@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import defaultdict
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, median
 from types import ModuleType
 from typing import Any
 
@@ -25,6 +26,7 @@ from xstilts.results.scores import ALL
 from xstilts.stages import aggregate
 
 ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 ENDING = ".metrics.json"
 STUDIES = sorted(
     path.name.removesuffix(ENDING) for path in (ROOT / "results/aggregate").glob(f"*{ENDING}")
@@ -165,6 +167,44 @@ def test_the_rates_of_the_real_encoder_are_those_of_the_records() -> None:
         ]
         means = [fmean(values) for values in zip(*found, strict=True)]
         assert tried[means.index(max(means))] == float(taken) == targets[target]
+
+
+SIGNED = r"([+\u2212]\d+\.\d) \((\u2212?\d+\.\d) to (\u2212?\d+\.\d)\)"
+
+
+def test_what_is_told_of_the_real_encoder_was_found() -> None:
+    """docs/real.md and README.md: each gain with its interval is one of the summary's."""
+    rows = read_parquet(paths.aggregated("real-again") / "summary.parquet").to_pylist()
+    names = ("delta", "delta_low", "delta_high")
+    found = {
+        tuple(f"{row[name]:.1f}" for name in names) for row in rows if row["delta_low"] is not None
+    }
+    text = (ROOT / "docs/real.md").read_text(encoding="utf-8").replace("\n  ", " ")
+    page = re.search(r"## What a real encoder says\n.*?\n## ", README.read_text("utf-8"), re.S)
+    assert page is not None
+    plain = str.maketrans({"\u2212": "-", "+": None})
+    for told, least in ((text, 8), (page[0], 2)):
+        gains = set(re.findall(SIGNED, told.replace("\n", " ")))
+        assert len(gains) >= least
+        assert {tuple(word.translate(plain) for word in gain) for gain in gains} <= found
+
+
+def test_what_the_real_encoder_took_is_what_was_recorded() -> None:
+    """docs/real.md: seconds of a stage on the GPU, and its outputs' bytes."""
+    page = (ROOT / "docs/real.md").read_text(encoding="utf-8")
+    lock = yaml.load(Path("dvc.lock").read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    told = rows_of(page, {"intermediate", "transfer"})
+    assert len(told) == 2
+    for word, runs, seconds, _, megabytes in told:
+        folder = paths.provenance("real-again", word, "none-s5").parent
+        times = [read_json(path)["seconds"] for path in folder.glob("*.json")]
+        sizes = [
+            sum(one["size"] for one in stage["outs"]) / 1e6
+            for name, stage in lock["stages"].items()
+            if name.startswith(f"{word}@real-again/")
+        ]
+        assert (int(runs), int(seconds)) == (len(times), round(median(times)))
+        assert megabytes == f"{median(sizes):.1f}"
 
 
 WAYS = {  # how docs/generation.md tells of the variants that have no rate of their own
