@@ -19,6 +19,8 @@ import pytest
 import yaml
 
 from xstilts.claims import answers
+from xstilts.commands import power
+from xstilts.commands.estimate import Estimate
 from xstilts.core import design, paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.report.data import Results, load
@@ -149,7 +151,7 @@ def rows_of(page: str, names: set[str]) -> list[list[str]]:
 
 def test_the_rates_of_the_real_encoder_are_those_of_the_records() -> None:
     """docs/real.md says what each rate of `real-rates` brought, and `real` takes the best."""
-    page = (ROOT / "docs/real.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/real.md").read_text(encoding="utf-8").partition("## The rates")[2]
     runs = ("none-s1", "ocnli-zh-1000-s1")
     records = [read_json(paths.transferred("real-rates", run) / "record.json") for run in runs]
     usual, targets = yaml.safe_load((ROOT / "studies/real.yaml").read_text()), {}
@@ -205,6 +207,18 @@ def test_what_the_real_encoder_took_is_what_was_recorded() -> None:
         ]
         assert (int(runs), int(seconds)) == (len(times), round(median(times)))
         assert megabytes == f"{median(sizes):.1f}"
+
+
+def test_what_the_real_encoder_can_tell_is_what_plan_says() -> None:
+    """docs/real.md: the spread of its finished runs, and the gain that can be told from none."""
+    loaded = design.load("real-again")
+    found, _ = power.table(loaded, Estimate(loaded, None), None)
+    assert found is not None
+    target, _, spread, gain = ([str(one) for one in column.cells] for column in found.columns)
+    page = (ROOT / "docs/real.md").read_text(encoding="utf-8").partition("## What it can tell")[2]
+    told = rows_of(page.partition("## The rates")[0], set(target))
+    deviations = [one.partition(" ")[0] for one in spread]
+    assert told == [list(row) for row in zip(target, deviations, gain, strict=True)]
 
 
 WAYS = {  # how docs/generation.md tells of the variants that have no rate of their own
