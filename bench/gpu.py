@@ -99,36 +99,32 @@ class Task:
         return batches.batch_indices(len(self.features), BATCH, SEED, step)
 
 
-def _profiler() -> torch.profiler.profile:
-    """Of the GPU's kernels, or of the CPU's where there is none."""
-    kinds = torch.profiler.ProfilerActivity
-    return torch.profiler.profile(
-        activities=[kinds.CUDA if torch.cuda.is_available() else kinds.CPU]
-    )
-
-
 class Stopped(Exception):
     """An interruption that leaves the process alive."""
 
 
-@dataclass
 class Profile:
-    """What the GPU does in some updates, by torch's profiler, which makes the host slower."""
+    """What the device does in some updates, by torch's profiler, which makes the host slower.
 
-    first: int  # update before which it begins
-    updates: int
-    profiler: torch.profiler.profile = field(default_factory=_profiler)
+    Args:
+        updates: how many, after those of the warm-up.
+    """
+
+    def __init__(self, bench: Bench, updates: int) -> None:
+        self.bench, self.first, self.updates = bench, bench.scale.warm, updates
+        kinds = torch.profiler.ProfilerActivity
+        kind = kinds.CUDA if bench.cuda() else kinds.CPU
+        self.profiler = torch.profiler.profile(activities=[kind])
 
     def after(self, done: int) -> None:
         """Begin or end after so many updates."""
         if done in (self.first, self.first + self.updates):
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
+            self.bench.wait()
             (self.profiler.start if done == self.first else self.profiler.stop)()
 
     def found(self) -> Record:
         """Milliseconds and kernels of an update, and the kernels that take longest."""
-        where = "device" if torch.cuda.is_available() else "cpu"
+        where = "device" if self.bench.cuda() else "cpu"
         each = [
             (getattr(row, f"self_{where}_time_total") / 1000 / self.updates, row)
             for row in self.profiler.key_averages()
@@ -407,7 +403,7 @@ def profiles(bench: Bench) -> None:
     """How long the GPU works in an update of the kit's and of the Trainer's, and on what."""
     for task in bench.tasks:
         for way in ("kit", "trainer"):
-            profile = Profile(bench.scale.warm, 3)
+            profile = Profile(bench, 3)
             if way == "kit":
                 with tempfile.TemporaryDirectory() as folder:
                     watch = Watch(profile=profile)
