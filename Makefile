@@ -32,7 +32,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(PIP) --no-deps -e .
 	@touch $(STAMP)
 
-demo: install ## Run the demo study, 4 to 8 minutes on 2 cores; it must come out exact
+demo: install ## Run the demo study, 4 to 9 minutes on 2 cores; it must come out exact
 	xstilts study use demo
 	xstilts repro --jobs 2
 	@xstilts scores
