@@ -135,6 +135,14 @@ def test_a_bad_entry_is_named(change: dict[str, Any], message: str, tmp_path: Pa
         references.load(path)
 
 
+def test_an_entry_stands_there_once(tmp_path: Path) -> None:
+    """A number that is compared with twice looks like two numbers."""
+    path = tmp_path / "references.yaml"
+    path.write_text(yaml.safe_dump([ENTRY, ENTRY | {"way": "few-shot"}, ENTRY]), encoding="utf-8")
+    with pytest.raises(UserError, match=r"entry 3 \(A\) is entry 1 once more"):
+        references.load(path)
+
+
 def test_a_file_that_is_no_list_is_named(tmp_path: Path) -> None:
     """An empty file, or one of another shape."""
     path = tmp_path / "references.yaml"

@@ -136,7 +136,8 @@ def load(path: Path = FILE) -> list[Reference]:
 
     Raises:
         UserError: no list; an unknown or missing key; a protocol, task, language or group that
-            does not exist; an entry without a number. The message names the entry.
+            does not exist; an entry without a number; an entry that stands there twice. The message
+            names the entry.
     """
     content = load_yaml(path, "it belongs to the repository: `git checkout` it")
     if not isinstance(content, list):
@@ -144,6 +145,12 @@ def load(path: Path = FILE) -> list[Reference]:
     entries = [_entry(value, f"{path}, entry {number}") for number, value in enumerate(content, 1)]
     bases = {(entry.system, entry.encoder) for entry in entries if entry.setting == "none"}
     for number, entry in enumerate(entries, 1):
+        if entry in entries[: number - 1]:
+            first = entries.index(entry) + 1
+            raise UserError(
+                f"{path}, entry {number} ({entry.system}) is entry {first} once more, and would be"
+                " compared with twice. Mend: delete one"
+            )
         compared = entry.setting is not None and entry.difference_to is not None
         if compared and (entry.difference_to, entry.encoder) not in bases:
             raise UserError(
