@@ -156,6 +156,14 @@ def test_what_is_missing_is_named(
     assert one.reason == f"the study lacks {words}"
 
 
+@pytest.mark.parametrize(("size", "other"), [(16000, "largest"), ("largest", 16000)])
+def test_a_setting_is_not_compared_with_itself(size: Any, other: Any, results: Results) -> None:
+    """A difference of 0 with no error would reproduce whatever is said of small differences."""
+    one = ask(results, "gain", of={**FACTS, "size": size}, minus={"size": other}, above=-1)
+    assert one.verdict == "not run"
+    assert "lacks another setting than facts-qaa-16000" in one.reason
+
+
 def test_the_mean_is_over_the_targets_that_the_claim_is_about(results: Results) -> None:
     """A gain on other targets answers another claim."""
     check = {"gain": {"of": FACTS, "above": 0}}

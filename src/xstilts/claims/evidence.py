@@ -103,6 +103,8 @@ def gather(study: Study, measure: Measure, bounds: Bounds) -> Evidence:
         elif len(held) < len(found):
             absent = [_text(one) for one, row in zip(wanted, found, strict=True) if row is None]
             missing.append(" and ".join(absent))
+        elif len(held) == 2 and held[0] is held[1]:  # as "largest" is the size that is named
+            missing.append(f"another setting than {_label(held[0])} to compare it with")
         elif (number := _number(study, measure, bounds, target, held)) is None:
             what = "a score that is expected" if measure == "error" else "runs of none"
             missing.append(f"{what} on {target}")
