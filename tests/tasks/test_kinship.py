@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts import tasks
-from xstilts.tasks.kinship import KIN, OTHERS, PARALLEL, relation
+from xstilts.tasks.kinship import KIN, OTHERS, PARALLEL, TRANSLATED, relation
 
 NAMES = sorted({*tasks.NAMES, *OTHERS})
 SPLITS = st.sets(st.sampled_from(["train", "validation", "test"]))
@@ -16,6 +16,11 @@ def test_every_name_is_a_task_or_has_a_title() -> None:
     named = {*KIN, *(kin.of for kins in KIN.values() for kin in kins)} - {PARALLEL}
     assert named <= set(NAMES)
     assert not set(OTHERS) & set(tasks.NAMES), "one name for each set"
+
+
+def test_translated_sets_are_tasks_with_several_languages() -> None:
+    """A name that nothing bears would be a set whose languages count as independent."""
+    assert all(len(tasks.load(name).languages) > 1 for name in TRANSLATED)
 
 
 @pytest.mark.parametrize("name", tasks.NAMES)

@@ -15,6 +15,7 @@ from xstilts.rows.read import raw_files
 from xstilts.sources import card, obtain, raw
 from xstilts.sources.places import url_path
 from xstilts.tasks.base import Split, Task
+from xstilts.tasks.kinship import TRANSLATED
 from xstilts.tasks.shapes import CLUE_LABELS
 
 MIRROR = os.environ.get("XSTILTS_MIRROR")
@@ -129,6 +130,25 @@ def test_every_row_of_the_mirror_is_read(name: str, tmp_path: Path) -> None:
         assert len(rows.rows) + rows.dropped + rows.unmatched + rows.elsewhere == have
         if task.name == "tydiqa" and split == "validation":
             assert rows.realigned == TYDIQA_MOVED[language]
+
+
+@pytest.mark.parametrize("name", sorted(set(PUBLISHED) & TRANSLATED - {"lareqa"}))
+def test_rows_under_one_id_are_translations(name: str, tmp_path: Path) -> None:
+    """They have one label (of PAWS-X nearly all); rows that meet by chance agree by chance."""
+    task = tasks.load(name)
+    spec = wanted(task)
+    if not spec.configs and not spec.urls:
+        pytest.skip(f"the mirror has no {name}")
+    obtain.dataset(spec, tmp_path, Observe(quiet=True))
+    split = next(one for one in ("test", "validation") if one in dict(cells(task)))
+    languages = [language for one, language in cells(task) if one == split]
+    read_rows = [read.read_split(task, tmp_path, one, split).rows for one in languages]
+    first, *others = [{row["id"]: row.get("label") for row in rows} for rows in read_rows]
+    assert others, "one language tells nothing"
+    for other in others:
+        common = first.keys() & other.keys()
+        assert len(common) > 100
+        assert sum(first[one] == other[one] for one in common) >= 0.99 * len(common)
 
 
 def test_every_file_of_the_mirror_is_read_by_a_task() -> None:

@@ -22,6 +22,7 @@ from xstilts.results import inference, scores
 from xstilts.results.samples import Sample, measure
 from xstilts.results.scores import Group, Run, ScoreRow
 from xstilts.results.summary import Target
+from xstilts.tasks.kinship import TRANSLATED
 
 TOLERANCE = 1e-3  # points between a score and what its examples add up to
 
@@ -101,7 +102,8 @@ def read_cells(
     names = sorted({name for name, _, _ in main})
     tables = {name: _read(folders[name] / "examples.parquet", target.name) for name in names}
     languages = params.targets[target.name].languages
-    shared = aligned({language: _part(tables[names[0]], language)[0] for language in languages})
+    ids = {language: _part(tables[names[0]], language)[0] for language in languages}
+    shared = aligned(ids, params.targets[target.name].task in TRANSLATED)
     runs = [run_of(main[name, target.name, languages[0]]) for name in names]  # one for all
     cells = {}
     for language in languages:
@@ -120,22 +122,24 @@ def read_cells(
     return cells
 
 
-def aligned(ids: Mapping[str, Any]) -> dict[str, tuple[Any, int]]:
+def aligned(ids: Mapping[str, Any], translated: bool) -> dict[str, tuple[Any, int]]:
     """Which languages have examples in common, as translations of each other have.
 
-    Languages share examples where their ids are all the same, or where some are, and are names;
-    a row's number in its own file is no name.
+    Equal ids are one example where they are names. A row's number in its own file is none, but
+    where a task is known to have the same rows in each language.
+
+    Args:
+        ids: language -> those of its examples.
+        translated: a number, too, is one example in all languages.
 
     Returns:
         Language -> (place of each of its examples among all that are shared, how many these are);
         without the languages that share none.
     """
-    lists = Counter(tuple(own.tolist()) for own in ids.values())
-    named = Counter(one for own in ids.values() for one in own.tolist() if not one.isdigit())
+    names = (one for own in ids.values() for one in own.tolist())
+    met = Counter(one for one in names if translated or not one.isdigit())
     together = {
-        language: own
-        for language, own in ids.items()
-        if lists[tuple(own.tolist())] > 1 or any(named[one] > 1 for one in own.tolist())
+        language: own for language, own in ids.items() if any(met[one] > 1 for one in own.tolist())
     }
     if not together:
         return {}

@@ -2,7 +2,8 @@
 
 `KIN` says of a set what it is made of; `relation` finds the closest tie of two. Asked where a
 checkpoint has seen a set before (benchmarks/seen.py). Rows in common are found by the stage
-`check`; here are ties that no comparison of texts can find.
+`check`; here are ties that no comparison of texts can find. Of one set, `TRANSLATED` says that its
+languages have the same rows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,14 @@ from typing import Literal
 Relation = Literal["same", "translation", "collection", "parallel"]
 RELATIONS: tuple[Relation, ...] = ("same", "translation", "collection", "parallel")
 PARALLEL = "parallel text"  # no set: what all sets of translations share
+
+# Tasks whose rows say the same in each language, under equal ids (of MLQA some, of the world all).
+# Where ids are names they say so themselves; a row's number says so only here.
+TRANSLATED = frozenset(
+    {"lareqa", "mlqa", "mlqa_text", "paws_x", "xcopa", "xnli", "xquad", "xquad_text"}
+    | {f"world_{name}" for name in ("bitext", "classes", "facts", "new_classes", "new_tags")}
+    | {f"world_{name}" for name in ("qa", "tags")}
+)
 
 # Sets that are no tasks of ours: name -> title.
 OTHERS = {
