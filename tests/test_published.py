@@ -214,7 +214,7 @@ def test_what_the_real_encoder_can_tell_is_what_plan_says() -> None:
     loaded = design.load("real-again")
     found, _ = power.table(loaded, Estimate(loaded, None), None)
     assert found is not None
-    target, _, spread, gain = ([str(one) for one in column.cells] for column in found.columns)
+    target, _, spread, _, gain = ([str(one) for one in column.cells] for column in found.columns)
     page = (ROOT / "docs/real.md").read_text(encoding="utf-8").partition("## What it can tell")[2]
     told = rows_of(page.partition("## The rates")[0], set(target))
     deviations = [one.partition(" ")[0] for one in spread]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xstilts.results import power
+from xstilts.results import inference, power
+from xstilts.results.contrasts import Contrasts
 from xstilts.results.samples import measure
 from xstilts.results.scores import Group, Run
 
@@ -25,7 +26,7 @@ def test_the_promised_gain_is_told_four_times_of_five(seeds: int, sd: float) -> 
     # A run's own chance is part of what is seen between seeds.
     seen = np.sqrt(sd**2 + 2500 / size)
     df = (seeds - 1) * (len(TASKS) + 1)
-    gain = power.smallest_gain(seen, seeds, seeds, df, size, 1, own * np.sqrt(2))
+    gain = power.smallest_gain(seen, seeds, seeds, df, 2 * own**2 / size, 1)
     runs = [Run(f"{g.label}-s{s}", g, s) for g in (NONE, *TASKS) for s in range(seeds)]
     rows = np.repeat(np.arange(len(TASKS) + 1), seeds)
     told = []
@@ -40,12 +41,23 @@ def test_the_promised_gain_is_told_four_times_of_five(seeds: int, sd: float) -> 
 
 def test_more_of_anything_tells_smaller_gains() -> None:
     """Seeds, examples, and fewer comparisons; a noisier training tells less."""
-    usual = power.smallest_gain(1.0, 3, 3, 20, 2000, 50)
-    assert power.smallest_gain(1.0, 5, 5, 20, 2000, 50) < usual
-    assert power.smallest_gain(1.0, 3, 3, 20, 20_000, 50) < usual
-    assert power.smallest_gain(1.0, 3, 3, 20, 2000, 5) < usual
-    assert power.smallest_gain(2.0, 3, 3, 20, 2000, 50) > usual
-    assert power.smallest_gain(1.0, 1, 3, 2, 2000, 50) > 2 * usual
+    few, many = (power.noise(None, "none", size).variance for size in (2000, 20_000))
+    usual = power.smallest_gain(1.0, 3, 3, 20, few, 50)
+    assert power.smallest_gain(1.0, 5, 5, 20, few, 50) < usual
+    assert power.smallest_gain(1.0, 3, 3, 20, many, 50) < usual
+    assert power.smallest_gain(1.0, 3, 3, 20, few, 5) < usual
+    assert power.smallest_gain(2.0, 3, 3, 20, few, 50) > usual
+    assert power.smallest_gain(1.0, 1, 3, 2, few, 50) > 2 * usual
+
+
+def test_a_finished_study_tells_what_examples_add() -> None:
+    """The middle one of (4 + 1 - 2), (9 + 1 - 0) and (2 + 1 - 2) by hand."""
+    joint = np.diag([1.0, 4.0, 9.0, 2.0])
+    joint[0, 1] = joint[1, 0] = joint[0, 3] = joint[3, 0] = 1.0
+    places = {name: place for place, name in enumerate(("none", "a", "b", "c"))}
+    kept = Contrasts(places, [50.0] * 4, inference.Spread(joint, None, 100, 100))
+    assert power.noise(kept, "none", 100) == power.Noise(3.0, "of 3 gains")
+    assert power.noise(kept, "other", 100) == power.Noise(9.0, "assumed")
 
 
 def test_the_spread_is_pooled_over_settings_and_says_how_it_is_known() -> None:

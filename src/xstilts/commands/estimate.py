@@ -20,6 +20,7 @@ from xstilts.core.params import Params, Part, Subset, Target, Training
 from xstilts.kinds.spec import KINDS
 from xstilts.model import published
 from xstilts.records import provenance
+from xstilts.tasks.kinship import TRANSLATED
 
 FLOPS = 1.1e14  # sustained: an A100 at 35 % of its 3.12e14 in bf16
 CORE_FLOPS = 6.5e10  # of a CPU's core: NLI with 12 layers x 384 on two of them (bench/README.md)
@@ -119,6 +120,12 @@ class Estimate:
             rows = rows or EVALUATED.get(target.task, UNKNOWN_ROWS)
             total += min(rows, target.score_limit or rows)
         return total
+
+    def independent(self, target: Target, languages: Sequence[str]) -> int:
+        """Examples of some languages that are scored; translations of one are one."""
+        if target.task in TRANSLATED:
+            return max(self.scored(target, [language]) for language in languages)
+        return self.scored(target, languages)
 
     def evaluated(self, target: Target) -> int:
         """Rows that are read to score, of all languages; the pool of a ranking too."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import sqrt
 from statistics import fmean
 
 from rich.table import Table
 
 from xstilts.commands.estimate import Estimate
-from xstilts.core import paths
+from xstilts.core import files, paths
 from xstilts.core.params import Params
 from xstilts.results import power, scores
+from xstilts.results.contrasts import Contrasts
 from xstilts.results.power import Spread
+from xstilts.results.scores import Row
 
 Setting = tuple[object, ...]
 
@@ -36,15 +39,26 @@ def table(loaded: Params, estimate: Estimate, seed_sd: float | None) -> tuple[Ta
     targets = {name: languages for name, languages in targets.items() if languages}
     comparisons = len(others) * (len(targets) + (len(targets) > 1))
     found = _finished(loaded, targets)
-    drawn = Table(
-        "target", "rows", "SD between seeds", "smallest gain", box=None, padding=(0, 2, 0, 0)
-    )
+    kept = _kept(loaded)
+    heads = ("target", "examples", "SD between seeds", "error by examples", "smallest gain")
+    drawn = Table(*heads, box=None, padding=(0, 2, 0, 0))
     for name, languages in targets.items():
         between = found[name] if seed_sd is None else Spread(seed_sd, 0, "as given")
-        rows = estimate.scored(loaded.targets[name], languages)
-        gain = power.smallest_gain(between.sd, min(others), baseline, df, rows, comparisons)
-        drawn.add_row(name, f"{rows:,}", f"{between.sd:.1f} ({between.known})", f"{gain:.1f}")
+        rows = estimate.independent(loaded.targets[name], languages)
+        noise = power.noise(Contrasts.of(kept, name), "none", rows)
+        gain = power.smallest_gain(
+            between.sd, min(others), baseline, df, noise.variance, comparisons
+        )
+        error = f"{sqrt(noise.variance):.1f} ({noise.known})"
+        seeds = f"{between.sd:.1f} ({between.known})"
+        drawn.add_row(name, f"{rows:,}", seeds, error, f"{gain:.1f}")
     return drawn, _sentence(min(others), baseline, comparisons)
+
+
+def _kept(loaded: Params) -> list[Row]:
+    """Rows of contrasts.parquet, where the study is aggregated."""
+    file = paths.aggregated(loaded.study) / "contrasts.parquet"
+    return files.read_parquet(file).to_pylist() if file.is_file() else []
 
 
 def _sentence(seeds: int, baseline: int, comparisons: int) -> str:
@@ -52,8 +66,9 @@ def _sentence(seeds: int, baseline: int, comparisons: int) -> str:
     return (
         f"Smallest gain: points of the zero-shot mean told from none in {power.POWER:.0%} of such"
         f" studies, with {fewest} and {baseline} without intermediate training, at p < 0.05 after"
-        f" Holm's correction over {comparisons} comparisons; two settings are taken to differ on an"
-        f" example by {power.EXAMPLE_SD:.0f} points (SD) beyond chance."
+        f" Holm's correction over {comparisons} comparisons; translations of one example count as"
+        f" one. Where the error by examples is assumed, two settings differ on an example by"
+        f" {power.EXAMPLE_SD:.0f} points (SD) beyond chance."
     )
 
 

@@ -6,7 +6,8 @@ section 2; with t for z)
 
     (t(1 - 0.05 / (2 comparisons)) + t(POWER)) * standard error
 
-where the standard error has the parts of `inference.py`: seeds of both sides, and examples.
+where the standard error has the parts of `inference.py`: seeds of both sides, and examples. Both
+are those of finished runs where there are any; of examples, once the runs are aggregated.
 `xstilts plan` prints it for each target.
 """
 
@@ -18,6 +19,7 @@ from math import sqrt
 import numpy as np
 from scipy import special
 
+from xstilts.results.contrasts import Contrasts
 from xstilts.results.inference import SIGNIFICANT
 
 POWER = 0.8
@@ -52,14 +54,32 @@ def spread(scores: list[list[float]], otherwise: float = SEED_SD) -> Spread:
     return Spread(sqrt(variance), df, f"of {runs} finished runs")
 
 
+@dataclass(frozen=True)
+class Noise:
+    """How far examples alone move a gain: its variance in points squared, and how it is known."""
+
+    variance: float
+    known: str
+
+
+def noise(kept: Contrasts | None, baseline: str, examples: int) -> Noise:
+    """Of the middle one of a target's gains; before any run as `EXAMPLE_SD` has it.
+
+    Args:
+        kept: what the finished study keeps of the target's settings.
+        baseline: the setting without intermediate training.
+        examples: independent ones that are scored: translations of one are one.
+    """
+    if kept is None or len(kept.places) < 2 or baseline not in kept.places:
+        return Noise(EXAMPLE_SD**2 / examples, "assumed")
+    joint, none = kept.spread.examples, kept.places[baseline]
+    own = [place for place in kept.places.values() if place != none]
+    gains = [joint[one, one] + joint[none, none] - 2 * joint[one, none] for one in own]
+    return Noise(max(0.0, float(np.median(gains))), f"of {len(own)} gains")
+
+
 def smallest_gain(
-    sd: float,
-    seeds: int,
-    baseline_seeds: int,
-    df: int,
-    examples: int,
-    comparisons: int,
-    example_sd: float = EXAMPLE_SD,
+    sd: float, seeds: int, baseline_seeds: int, df: int, examples: float, comparisons: int
 ) -> float:
     """Points that are told from none in `POWER` of all studies.
 
@@ -68,10 +88,9 @@ def smallest_gain(
         seeds: of a setting with intermediate training; 1 borrows the variance of the others.
         baseline_seeds: of the runs without.
         df: degrees of freedom between seeds in the whole study; at least 1.
-        examples: test examples of all languages.
+        examples: variance of a gain by its examples (`Noise`).
         comparisons: that Holm corrects for.
-        example_sd: see `EXAMPLE_SD`.
     """
-    error = sqrt(sd**2 * (1 / seeds + 1 / baseline_seeds) + example_sd**2 / examples)
+    error = sqrt(sd**2 * (1 / seeds + 1 / baseline_seeds) + examples)
     critical = special.stdtrit(df, 1 - SIGNIFICANT / (2 * comparisons))
     return float((critical + special.stdtrit(df, POWER)) * error)
