@@ -1,5 +1,7 @@
 """Without padding the meaning is the same: outputs, gradients, and who sees whom."""
 
+import dataclasses
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kind_rows import LABELS, ROWS
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 from xstilts.core.params import Training
 from xstilts.kinds import modules
@@ -120,6 +123,73 @@ def test_groups_are_the_whole_row_and_none_is_much_longer_than_its_shortest(
         assert torch.equal(group.unpadded(group.padded(own)), own)
         places = group.shape[0] * group.shape[1]
         assert places <= packed.SLACK * group.tokens + packed.SPARE * group.shape[0]
+
+
+def test_ends_are_those_of_the_whole_row() -> None:
+    """The pads that fill it up are a sequence, or no token's output would be theirs."""
+    ends = packed._ends((3, 5, 24), CPU)
+    assert ends.before.tolist() == [0, 3, 8, 32]
+    assert (ends.before.dtype, ends.longest) == (torch.int32, 24)
+
+
+def flash(named: dict[str, Any]) -> Tensor:
+    """What FlashAttention computes of these arguments, [tokens, heads, d], one sequence by one."""
+    rows = [named[name].transpose(0, 1) for name in ("query", "key", "value")]
+    ends, other = (named[name].tolist() for name in ("cum_seq_q", "cum_seq_k"))
+    assert ends == other
+    assert ends[-1] == len(named["query"])
+    assert named["max_q"] == named["max_k"] == max(np.diff(ends))
+    assert not any(named[name] for name in ("dropout_p", "is_causal", "return_debug_mask"))
+    parts = []
+    for first, behind in pairwise(ends):
+        own = (row[:, first:behind] for row in rows)
+        parts.append(scaled_dot_product_attention(*own, scale=named["scale"]).transpose(0, 1))
+    return torch.cat(parts)
+
+
+def test_all_sequences_at_once_have_the_gradients_of_groups(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU's kernel is given, by the names of torch's own schema, done without a GPU."""
+    encoder = checkpoint.load_encoder(folder).eval()
+    if encoder.config.model_type not in packed.BEFORE:
+        pytest.skip("its attention is its own")
+    packed.prepare(encoder)
+    rng, lengths = np.random.default_rng(0), [4, 5, 5, 9, 20]
+    rows = [rng.integers(5, 9, length).tolist() for length in lengths]
+    batch = packed.pack(rows, None, np.array([0, 10, 42]), 1, CPU)
+    wanted = packed.run(encoder, batch)[0][batch.read]
+    gradients = torch.autograd.grad(wanted.square().sum(), list(encoder.parameters()), None)
+    calls = []
+
+    def kernel(*given: Any, **named: Any) -> tuple[Tensor]:
+        names = [one.name for one in schema.arguments if not one.kwarg_only]
+        calls.append(len(given))
+        return (flash({**dict(zip(names, given, strict=True)), **named}),)
+
+    schema = torch.ops.aten._flash_attention_forward.default._schema
+    monkeypatch.setattr(torch.ops.aten, "_flash_attention_forward", kernel)
+    monkeypatch.setattr(packed, "_at_once", lambda _, ends, seen: (seen or 99) >= ends.longest)
+    at_once = dataclasses.replace(batch, ends=packed._ends((*lengths, 21), CPU))
+    found = packed.run(encoder, at_once)[0][batch.read]
+    narrow = getattr(encoder.config, "layer_types", []).count("sliding_attention")
+    assert len(calls) == encoder.config.num_hidden_layers - narrow
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    others = torch.autograd.grad(found.square().sum(), list(encoder.parameters()), None)
+    for one, other in zip(gradients, others, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="FlashAttention is of GPUs")
+def test_a_gpu_attends_at_once_as_in_groups(folder: Path) -> None:
+    """In half precision, to what its eight bits can tell."""
+    encoder = checkpoint.load_encoder(folder).to("cuda", torch.bfloat16).eval()
+    packed.prepare(encoder)
+    rows = [[5 + place % 4 for place in range(length)] for length in (4, 5, 5, 9, 20)]
+    batch = packed.pack(rows, None, np.zeros(1, np.int64), 1, torch.device("cuda"))
+    one = packed.run(encoder, batch)[0]
+    other = packed.run(encoder, dataclasses.replace(batch, ends=None))[0]
+    torch.testing.assert_close(one, other, rtol=0.05, atol=0.05)
 
 
 def test_gathers_have_the_gradients_of_indexing() -> None:

@@ -2,8 +2,9 @@
 
 Used by heads.py and evaluation/embed.py. All of an encoder but its attention looks at one token at
 a time, so that nothing changes for a token but where it stands. Attention takes neighbours of about
-one length at once, as a `Group`; only there are they padded, to the longest of the group. It is an
-attention function in transformers' sense, so the encoders' own code is run. An encoder with other
+one length at once, as a `Group`; only there are they padded, to the longest of the group. A GPU
+that can attends to all at once without, by FlashAttention. It is an attention function in
+transformers' sense, so the encoders' own code is run. An encoder with other
 attention (DeBERTa) gets padded sequences, and gives its states back without the pads.
 """
 
@@ -32,6 +33,7 @@ BEFORE = {
     "modernbert": lambda config: 0,
 }
 STEP = 32  # tokens of a row are a multiple: kernels are made for each length that is met
+WIDEST = 256  # of a head that FlashAttention takes
 SLACK, SPARE = 1.25, 8  # the longest of a group has at most so many times the shortest's tokens
 
 
@@ -66,6 +68,19 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """Where sequences begin and end, the last one of pads with them, as FlashAttention asks.
+
+    Attributes:
+        before: [sequences + 1], int32, the tokens before each, and all of the row.
+        longest: tokens of the longest.
+    """
+
+    before: Tensor
+    longest: int
+
+
+@dataclass(frozen=True)
 class Packed:
     """A batch. Its row ends with a sequence of pads, which fills it up and which nobody reads.
 
@@ -75,6 +90,7 @@ class Packed:
         types: [tokens], 0 and 1, for encoders that know two types of text; or None.
         lengths: tokens of each sequence, without the last one of pads.
         groups: which sequences attend at once; together they are the row.
+        ends: where they begin and end, on a GPU; else None.
         read: [m], the tokens that a head reads.
     """
 
@@ -83,6 +99,7 @@ class Packed:
     types: Tensor | None
     lengths: tuple[int, ...]
     groups: tuple[Group, ...]
+    ends: Ends | None
     read: Tensor
 
 
@@ -144,8 +161,14 @@ def pack(
         types=None if kinds is None else to(kinds),
         lengths=lengths,
         groups=tuple(_group(every, *bounds, where) for bounds in _bounds(every)),
+        ends=_ends(every, where) if where.type == "cuda" else None,
         read=to(read),
     )
+
+
+def _ends(lengths: Sequence[int], where: torch.device) -> Ends:
+    """Of sequences of these lengths."""
+    return Ends(_to(where, np.cumsum([0, *lengths], dtype=np.int32)), max(lengths))
 
 
 def _to(where: torch.device, array: NDArray[Any]) -> Tensor:
@@ -198,7 +221,8 @@ def run(encoder: PreTrainedModel, batch: Packed, every: bool = False) -> list[Te
     if encoder.config.model_type in BEFORE:
         first = BEFORE[encoder.config.model_type](encoder.config)
         given = {"input_ids": batch.ids, "position_ids": batch.places + first, **types}
-        more = {"groups": batch.groups, "attention_mask": _no_mask(encoder)}
+        own = {"groups": batch.groups, "ends": batch.ends}
+        more = {**own, "attention_mask": _no_mask(encoder)}
         found = encoder(
             **{n: t[None] for n, t in given.items()}, **more, output_hidden_states=every
         )
@@ -231,6 +255,7 @@ def attention(
     scaling: float | None = None,
     sliding_window: int | None = None,
     groups: Sequence[Group] | None = None,
+    ends: Ends | None = None,
     **more: Any,
 ) -> tuple[Tensor, None]:
     """[1, heads, tokens, d] each -> [1, tokens, heads, d]; without groups, transformers' own.
@@ -245,6 +270,8 @@ def attention(
         )
         return found
     heads, width = query.shape[1], query.shape[3]
+    if ends is not None and _at_once(query, ends, sliding_window):
+        return _flash(query, key, value, ends, dropout, scaling or width**-0.5), None
     # `split` and `squeeze`, and no slices: each of these would fill a row of gradients with zeros.
     rows = [
         one.squeeze(0).transpose(0, 1).reshape(-1, heads * width).split([g.tokens for g in groups])
@@ -257,6 +284,35 @@ def attention(
         mixed = _attend(q, k, v, _mask(group, sliding_window), dropout, scaling or width**-0.5)
         parts.append(group.unpadded(mixed.transpose(1, 2).reshape(-1, heads * width)))
     return torch.cat(parts).view(1, -1, heads, width), None
+
+
+def _at_once(query: Tensor, ends: Ends, window: int | None) -> bool:
+    """Whether FlashAttention can: half precision, and all tokens of a sequence seen by each."""
+    return (
+        query.dtype in (torch.float16, torch.bfloat16)
+        and query.shape[3] % 8 == 0
+        and query.shape[3] <= WIDEST
+        and (window is None or window >= ends.longest)
+        and torch.backends.cuda.is_flash_attention_available()
+        and torch.cuda.get_device_capability(query.device) >= (8, 0)
+    )
+
+
+def _flash(
+    query: Tensor, key: Tensor, value: Tensor, ends: Ends, dropout: float, scaling: float
+) -> Tensor:
+    """[1, heads, tokens, d] each -> [1, tokens, heads, d]: one kernel for all sequences.
+
+    It is torch's own operation below `scaled_dot_product_attention`, called by itself as the public
+    one for sequences of unlike lengths, `varlen_attn`, has no dropout. Its gradient follows
+    `torch.use_deterministic_algorithms`.
+    """
+    rows = (one.squeeze(0).transpose(0, 1) for one in (query, key, value))
+    before, longest = ends.before, ends.longest
+    found: Tensor = torch.ops.aten._flash_attention_forward(
+        *rows, before, before, longest, longest, dropout, False, False, scale=scaling
+    )[0]
+    return found[None]
 
 
 def _mask(group: Group, window: int | None) -> Tensor | None:
