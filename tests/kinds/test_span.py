@@ -155,7 +155,16 @@ def test_no_answer_is_given_where_it_is_allowed(tokenizer: Any, row: Row) -> Non
     outputs = span.outputs(perfect(features), features)
     assert span.decode(outputs, features, [row], [span.NO_ANSWER]) == [""]
     assert span.decode(outputs, features, [row], [])[0]
-    assert span.references([row], []) == [[""]]
+    assert span.references([row], []) == [[]]
+
+
+def test_to_answer_nothing_is_right_where_there_is_no_answer() -> None:
+    """SQuAD 2.0's rule from row to score: F1 and exact match alike, or who never abstains wins."""
+    row = {"id": "1", "context": "a moon", "question": "what?", "answers": []}
+    asked = [row, row, {**row, "answers": [{"text": "moon", "start": 2}]}]
+    gold = span.references(asked, [span.NO_ANSWER])
+    found = METRICS["squad_f1"].score(["", "moon", "moon"], gold, "en")
+    assert found == {"f1": pytest.approx(200 / 3), "exact_match": pytest.approx(200 / 3)}
 
 
 def test_a_question_that_has_no_end_leaves_room_for_the_document(tokenizer: Any) -> None:

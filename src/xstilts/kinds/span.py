@@ -232,8 +232,8 @@ def _text(row: Row, feature: Feature, start: int, end: int) -> str:
 
 
 def references(rows: list[Row], labels: list[str]) -> list[list[str]]:
-    """Texts of all accepted answers; no answer is the empty text."""
-    return [[answer["text"] for answer in row["answers"]] or [""] for row in rows]
+    """Texts of all accepted answers; none where the question has no answer."""
+    return [[answer["text"] for answer in row["answers"]] for row in rows]
 
 
 def shuffle(rows: list[Row], rng: Generator) -> list[Row]:
