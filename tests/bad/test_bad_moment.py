@@ -271,18 +271,21 @@ def test_a_draft_that_fails_leaves_the_old_file(
 
 
 def test_drafts_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -> None:
-    """A killed writer cannot clean up after itself; its next good run does."""
+    """A killed writer cannot clean up after itself; its next good run does.
+
+    Another machine's writer, and a container's of this machine's name, have numbers of their own.
+    """
     gone = subprocess.Popen(["true"])
     gone.wait()
     node = os.uname().nodename.partition(".")[0]
-    for process in (gone.pid, os.getppid()):
-        (tmp_path / f".a.json.{node}-{process}.tmp").write_text("half")
-    (tmp_path / f".a.json.elsewhere-{gone.pid}.tmp").write_text("half")
+    own = os.stat("/proc/self/ns/pid").st_ino
+    dead = f".a.json.{node}-{own}-{gone.pid}.tmp"
+    others = [(node, own, os.getppid()), (node, own + 1, gone.pid), ("elsewhere", own, gone.pid)]
+    living = [f".a.json.{name}-{space}-{process}.tmp" for name, space, process in others]
+    for name in (dead, *living):
+        (tmp_path / name).write_text("half")
     files.write_json(tmp_path / "a.json", 1)
-    left = sorted(one.name for one in tmp_path.iterdir())
-    assert left == sorted(
-        [f".a.json.elsewhere-{gone.pid}.tmp", f".a.json.{node}-{os.getppid()}.tmp", "a.json"]
-    )
+    assert {one.name for one in tmp_path.iterdir()} == {*living, "a.json"}
 
 
 def test_a_disk_without_room_is_told_whatever_the_words(

@@ -79,7 +79,12 @@ def draft(path: Path) -> Iterator[Path]:
 
 
 def _writer(process: int | str) -> str:
-    """Marks the drafts of one process, also where machines share a file system."""
+    """Marks the drafts of one process, also where machines or containers share a file system.
+
+    Containers may share a machine's name and have processes of their own, under the same numbers.
+    """
+    with suppress(OSError):  # Linux alone has it
+        process = f"{os.stat('/proc/self/ns/pid').st_ino}-{process}"
     return f"{os.uname().nodename.partition('.')[0]}-{process}"
 
 
