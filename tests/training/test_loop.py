@@ -1,5 +1,6 @@
 """The training loop: the same numbers as plain torch, whatever the machine's layout."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 import training_jobs as jobs
 from safetensors.torch import load_file
 from training_jobs import equal, trained
+from transformers import AutoConfig, AutoModel
 
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
@@ -50,6 +52,28 @@ def test_the_update_is_that_of_plain_torch(tmp_path: Path) -> None:
 
 def _plain(name: str) -> bool:
     return name.endswith("bias") or "LayerNorm" in name
+
+
+SMALL = {
+    "mt5": {"d_kv": 4, "d_ff": 32, "num_layers": 1, "num_decoder_layers": 1, "num_heads": 2},
+    "mbart": dict.fromkeys(("encoder_layers", "decoder_layers"), 1) | {"pad_token_id": 1},
+    "m2m_100": dict.fromkeys(("encoder_layers", "decoder_layers"), 1) | {"pad_token_id": 1},
+    "modernbert": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    | {"pad_token_id": 1},
+    "deberta-v2": {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2},
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_no_norm_and_no_bias_is_decayed(name: str) -> None:
+    """Each architecture has norms of its own; who goes by torch's class misses mT5's."""
+    size = {"vocab_size": 50, "d_model": 16, **SMALL[name]}
+    model = AutoModel.from_config(AutoConfig.for_model(name, **size))
+    decayed, plain = (group["params"] for group in engine._groups(model, 0.1))
+    names = {id(one): known for known, one in model.named_parameters()}
+    bare = re.compile(r"norm|bias$", re.IGNORECASE)
+    assert {names[id(one)] for one in plain} == set(filter(bare.search, names.values()))
+    assert decayed
 
 
 @pytest.mark.parametrize("job", ["single", "mix", "attention", "adapter"])

@@ -254,8 +254,13 @@ def _config(
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Parameters with and without weight decay, less those that are not trained."""
-    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+    """Parameters with and without weight decay, less those that are not trained.
+
+    Norms are known by name, as architectures bring their own (MT5LayerNorm is no nn.LayerNorm).
+    """
+    norms = [
+        one for one in model.modules() if type(one).__name__.endswith(("LayerNorm", "RMSNorm"))
+    ]
     bare = {id(p) for module in norms for p in module.parameters()}
     trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
     plain = [p for n, p in trained if n.endswith("bias") or id(p) in bare]
