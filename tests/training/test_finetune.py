@@ -13,6 +13,7 @@ import training_encoders as encoders
 from safetensors.torch import load_file
 from training_jobs import QUIET
 
+from xstilts.core import passes
 from xstilts.core.errors import UserError
 from xstilts.core.files import write_parquet
 from xstilts.core.machine import Machine
@@ -191,8 +192,11 @@ def test_nothing_is_selected_without_validation_rows(train: Train, changes: Any)
 
 
 @pytest.mark.parametrize("zero", [0, 3])
-def test_the_best_of_a_training_is_kept(train: Train, validation: str, zero: int) -> None:
-    """Scored while the weights are cut over the workers."""
+def test_the_best_of_a_training_is_kept(
+    train: Train, validation: str, zero: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scored in many forward passes while the weights are cut over the workers."""
+    monkeypatch.setitem(passes.SCORED_TOKENS, "cpu", 20)
     trained = train(
         [part(validation=validation)],
         select="best",

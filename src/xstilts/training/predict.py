@@ -46,17 +46,22 @@ def predict(
         own: list[Any] = kind.outputs(model(packed, **chosen), some)
         return own
 
-    return in_runs(features, outputs, tokens, workers, precision)
+    return in_runs(model, features, outputs, tokens, workers, precision)
 
 
 def in_runs(
+    model: nn.Module,
     features: Sequence[Feature],
     outputs: Callable[[list[Feature]], list[Any]],
     tokens: int,
     workers: Workers,
     precision: str,
 ) -> list[Any]:
-    """What `outputs` gives of some features after the others, one a feature, in order."""
+    """What `outputs` gives of some features after the others, one a feature, in order.
+
+    Args:
+        model: what `outputs` asks, in several threads where that can be.
+    """
     order = sorted(range(len(features)), key=lambda i: (-batches.longest(features[i]), i))
     mine = order[workers.rank :: workers.size]
 
@@ -65,12 +70,19 @@ def in_runs(
             return outputs(some)
 
     runs = batches.cut((features[i] for i in mine), tokens)
+    each = map if _gathered(model) else kernels.each
     with _products(precision, workers.device):
-        found = [one for some in kernels.each(own, runs) for one in some]
+        found = [one for some in each(own, runs) for one in some]
     results: list[Any] = [None] * len(features)
     for i, value in zip(order, workers.gather(found), strict=True):
         results[i] = value
     return results
+
+
+def _gathered(model: nn.Module) -> bool:
+    """Whether ZeRO 3 gathers weights layer by layer, which it cannot do for two threads at once."""
+    cut = getattr(model, "zero_optimization_partition_weights", None)
+    return cut is not None and bool(cut())
 
 
 @contextmanager
@@ -110,7 +122,8 @@ class Decoder:
         """For a kind's own `predict`: see `in_runs`; the model is made ready for it."""
         vocabulary.check(self.model, features)
         self.model.eval()
-        return in_runs(features, outputs, self.tokens, self.workers, self.precision)
+        how = (self.tokens, self.workers, self.precision)
+        return in_runs(self.model, features, outputs, *how)
 
     def __call__(self, rows: list[Row]) -> list[Any]:
         """Predictions as the metric reads them, by the kind's own `predict` where it has one."""
