@@ -46,8 +46,9 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
-from xstilts.core.machine import SCORED_TOKENS, Machine
+from xstilts.core.machine import Machine
 from xstilts.core.params import Architecture, Training
+from xstilts.core.passes import SCORED_TOKENS
 from xstilts.core.progress import Advance, Observe
 from xstilts.kinds import modules
 from xstilts.kinds.base import Feature

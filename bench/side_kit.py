@@ -30,6 +30,7 @@ from harness import (
 )
 from rows import TASKS, Row
 
+from xstilts.core import passes
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
 from xstilts.kinds import modules
@@ -89,7 +90,7 @@ class Kit:
                 features=made,
                 pad=self.words.pad_token_id,
                 batch=SCORED,
-                tokens=self.machine.tokens(TASKS[task].max_length, "cpu"),
+                tokens=passes.scored(self.machine, TASKS[task].max_length, "cpu"),
                 workers=self.workers,
                 part=0,
             )

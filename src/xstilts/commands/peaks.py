@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from xstilts.core import files, flow, memory, paths
+from xstilts.core import files, flow, memory, passes, paths
 from xstilts.core.machine import Machine, load_machine
 from xstilts.core.params import Params, Target, Training
 from xstilts.model import published
@@ -83,7 +83,7 @@ class Peaks:
         return needed(shape, training, micro, layout, recompute)
 
     def _scoring(self, shape: Shape, target: Target) -> float:
-        tokens = max(target.max_length, self.machine.tokens(target.max_length, self.device))
+        tokens = max(target.max_length, passes.scored(self.machine, target.max_length, self.device))
         return scoring(shape, tokens, target.max_length, self.device == "cuda")
 
     def measured(self, word: str) -> float:

@@ -11,12 +11,6 @@ from xstilts.core import paths
 from xstilts.core.cluster import Cluster
 from xstilts.core.strict import Strict, load_yaml, parse
 
-# Tokens of a forward pass. A GPU waits for its orders where they are few: 32 windows of 384 tokens,
-# which XLM-R Large trains on in 19 GB, take a third of the time of four times eight
-# (bench/README.md). On a CPU each thread takes a micro-batch, so that there are to be some.
-MICRO_TOKENS = {"cpu": 2048, "cuda": 12_288}
-# Tokens of a forward pass of predictions: on a CPU what a layer works on is to stay in its cache.
-SCORED_TOKENS = {"cpu": 1024, "cuda": 12_288}
 OFFLOADING = {"none": 0, "optimizer": 1, "parameters": 3}  # the least ZeRO stage that can
 VARIABLES = {
     "nodes": "XSTILTS_NODES",
@@ -33,7 +27,7 @@ class Machine(Strict):
     # DeepSpeed ZeRO stage; not given: 1, or 0 where one process has nothing to share; or what
     # `offload` needs
     zero: Literal[0, 1, 2, 3] | None = None
-    # examples per forward pass and process; not given: those that hold `MICRO_TOKENS`
+    # examples per forward pass and process; not given: as many as core/passes.py says
     micro_batch: int | None = Field(None, gt=0)
     threads: int = Field(2, gt=0)  # per process, on the CPU; decides no bit
     # Resumable states: seconds from one to the next, or longer, so that they cost no more than this
@@ -79,14 +73,6 @@ class Machine(Strict):
         In bf16, stage 0 keeps its float32 weights where nobody can read them; 1 is the same.
         """
         return max(self.stage, 1) if precision == "bf16" else self.stage
-
-    def tokens(self, max_length: int, device: str) -> int:
-        """Tokens per forward pass of predictions, of texts of at most so many tokens."""
-        return self.micro_batch * max_length if self.micro_batch else SCORED_TOKENS[device]
-
-    def examples(self, max_length: int, device: str) -> int:
-        """Examples per forward pass on `cpu` or `cuda`, of texts of at most so many tokens."""
-        return self.micro_batch or max(1, MICRO_TOKENS[device] // max_length)
 
 
 def load_machine() -> Machine:

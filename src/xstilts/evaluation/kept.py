@@ -29,8 +29,8 @@ from transformers import PreTrainedModel
 
 from xstilts.core import files
 from xstilts.core.errors import UserError
-from xstilts.core.machine import SCORED_TOKENS
 from xstilts.core.params import Target
+from xstilts.core.passes import SCORED_TOKENS
 from xstilts.kinds import modules
 from xstilts.kinds.base import Row
 from xstilts.kinds.spec import KINDS

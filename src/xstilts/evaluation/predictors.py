@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from xstilts.core import files, paths
+from xstilts.core import files, passes, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Target
 from xstilts.evaluation import search
@@ -81,7 +81,7 @@ def decoder(target: Target, net: nn.Module, setup: Setup) -> Predictor:
         target.labels,
         setup.tokenizer,
         lengths,
-        setup.machine.tokens(lengths[0], setup.workers.device.type),
+        passes.scored(setup.machine, lengths[0], setup.workers.device.type),
         setup.workers,
         precision=target.training.precision,
         store=setup.store,
@@ -121,7 +121,7 @@ def _embedder(
     """Texts -> embeddings [texts, hidden] by the encoder as it is."""
     encoder = load_encoder(checkpoint).to(setup.workers.device)
     pooled = Pooled(encoder, target.layer, target.pooling)
-    tokens = setup.machine.tokens(target.max_length, setup.workers.device.type)
+    tokens = passes.scored(setup.machine, target.max_length, setup.workers.device.type)
     size, shared = (target.max_length, tokens), (setup.workers, setup.store)
     return lambda texts: embeddings(pooled, texts, setup.tokenizer, *size, *shared)
 
@@ -216,7 +216,8 @@ def _encode(
     """Unit vectors of a dual encoder: [texts, hidden]."""
     assert target.training is not None
     pad, precision = setup.tokenizer.pad_token_id, target.training.precision
-    tokens = setup.machine.tokens(target.training.max_length, setup.workers.device.type)
+    length, where = target.training.max_length, setup.workers.device.type
+    tokens = passes.scored(setup.machine, length, where)
     found = predict.predict(net, ranking, features, pad, tokens, setup.workers, precision=precision)
     return np.stack(found)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from xstilts.core import determinism
+from xstilts.core import determinism, passes
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
 from xstilts.core.params import Training
@@ -181,7 +181,7 @@ def accumulation(
             "or the study's `batch` or `negatives`"
         )
     groups = share // unit
-    count = -(-groups // max(1, machine.examples(training.max_length, where) // unit))
+    count = -(-groups // max(1, passes.examples(machine, training.max_length, where) // unit))
     while groups % count:
         count += 1
     return count

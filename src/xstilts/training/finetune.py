@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from xstilts import metrics
-from xstilts.core import files
+from xstilts.core import files, passes
 from xstilts.core.errors import UserError
 from xstilts.core.params import Part
 from xstilts.kinds import modules
@@ -226,7 +226,7 @@ def _validation(spec: TrainingSpec, setup: Setup) -> Callable[[nn.Module], float
             table = table.slice(0, training.evaluate_rows * part.validation_sets)
         rows = [{**row, "training_language": part.language} for row in table.to_pylist()]
         lengths = modules.lengths(kind, part)
-        tokens = setup.machine.tokens(part.max_length, setup.workers.device.type)
+        tokens = passes.scored(setup.machine, part.max_length, setup.workers.device.type)
         size, how = (tokens, alone), (number, training.precision)
         shared = (setup.tokenizer, lengths, *size, *how, setup.store)
         decoder = predict.Decoder(model, kind, part.labels, *shared, part.output.beams)

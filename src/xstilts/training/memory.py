@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from xstilts.core import passes
 from xstilts.core.machine import Machine
 from xstilts.core.params import Architecture, Training
 from xstilts.model.published import Encoder
@@ -146,7 +147,7 @@ class Micro:
                 pieces are predicted.
         """
         share = max(1, training.batch // machine.workers)
-        examples = min(share, machine.examples(training.max_length, device))
+        examples = min(share, passes.examples(machine, training.max_length, device))
         tokens = [(examples * longest * count, spoken) for longest, count, spoken in heads]
         predicted = training.mask * max((own for own, spoken in tokens if spoken), default=0)
         plain = Layout.of(machine, training, device).plain
