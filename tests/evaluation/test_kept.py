@@ -107,6 +107,10 @@ def test_a_kept_encoder_decoder_writes_as_the_stage_did(
     assert (MODELS / "generation" / kept.HEAD).exists() == ("prompt" in changes)
     (alone,) = kept.load(MODELS / "generation")([{"source": "tapika 42"}])
     assert list(alone) == ["answer"]
+    if "prompt" in changes:  # without them it would write as it was before
+        (MODELS / "generation" / kept.HEAD).unlink()
+        with pytest.raises(UserError, match=r"head\.safetensors"):
+            kept.load(MODELS / "generation")
 
 
 def test_equal_work_gives_equal_bytes_and_nothing_else_changes() -> None:

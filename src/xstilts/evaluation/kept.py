@@ -16,7 +16,8 @@ Answers are those of predictions.parquet; what decides the last bits of a stage 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,7 @@ def save(model: Model, target: Target, tokens: Path, folder: Path) -> None:
     facts = {
         **target.model_dump(include={"task", "kind", "labels", "source_language"}),
         "layers": target.training.layers,
+        "prompt": target.training.prompt,
         "lengths": modules.lengths(modules.get(target.kind), target.training),
         "beams": target.training.output.beams,
         **{"inputs": ASKED[target.kind], "outputs": ANSWERED[target.kind], "loader": __name__},
@@ -104,7 +106,7 @@ def load(folder: Path) -> Callable[[list[Row]], list[Answer]]:
     """
     facts = files.read_json(folder / FACTS)
     kind, labels = modules.get(facts["kind"]), facts["labels"]
-    net = _writer(folder) if KINDS[facts["kind"]].decodes else _headed(folder, facts)
+    net = _writer(folder, facts) if KINDS[facts["kind"]].decodes else _headed(folder, facts)
     told = _Probable(kind) if facts["kind"] == "classification" else kind
     alone, size = Workers(0, 1, torch.device("cpu")), SCORED_TOKENS["cpu"]
     how = (tokenizer.load(folder), facts["lengths"], size, alone)
@@ -127,22 +129,27 @@ def _headed(folder: Path, facts: dict[str, Any]) -> WithHeads:
     fused = {0: LayerAttention(width)} if facts["layers"] == "attention" else None
     head = modules.get(facts["kind"]).head(width, facts["labels"], 0.0)
     net = WithHeads(encoder, [head], fused)
-    try:
+    with _fitting(folder):
         lost, other = net.load_state_dict(load_file(folder / HEAD), strict=False)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise _broken(folder, error) from error
     if other or any(not name.startswith("encoder.") for name in lost):
         raise _broken(folder, "it has other weights than model.json says")
     return net
 
 
-def _writer(folder: Path) -> EncoderDecoder:
+def _writer(folder: Path, facts: dict[str, Any]) -> EncoderDecoder:
     """An encoder-decoder, with its soft prompts where it was tuned by them."""
     whole = load_seq2seq(folder)
-    if not (folder / HEAD).exists():
+    if facts["prompt"] is None:
         return EncoderDecoder(whole)
-    try:
+    with _fitting(folder):
         return EncoderDecoder(prompts.put(whole, load_file(folder / HEAD)))
+
+
+@contextmanager
+def _fitting(folder: Path) -> Iterator[None]:
+    """Tell of weights beside a model that are missing, cut, or another model's."""
+    try:
+        yield
     except (SafetensorError, OSError, RuntimeError) as error:
         raise _broken(folder, error) from error
 

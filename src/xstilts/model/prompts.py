@@ -26,7 +26,8 @@ def add(model: PreTrainedModel, count: int) -> Any:
 
 def vectors(model: Any) -> dict[str, Tensor]:
     """The weights of peft's model that are no weights of the model in it: [count, hidden]."""
-    return {f"prompt.{name}": one for name, one in model.prompt_encoder.state_dict().items()}
+    found: dict[str, Tensor] = model.prompt_encoder.state_dict()
+    return found
 
 
 def put(model: PreTrainedModel, saved: dict[str, Tensor]) -> Any:
@@ -35,7 +36,6 @@ def put(model: PreTrainedModel, saved: dict[str, Tensor]) -> Any:
     Raises:
         RuntimeError: they are those of another model.
     """
-    own = {name.removeprefix("prompt."): one for name, one in saved.items()}
-    tuned = add(model, max(len(one) for one in own.values()))
-    tuned.prompt_encoder.load_state_dict(own)
+    tuned = add(model, max(map(len, saved.values())))
+    tuned.prompt_encoder.load_state_dict(saved)
     return tuned
