@@ -8,6 +8,7 @@ from typing import Any
 
 import fake_study
 import pytest
+from matplotlib.figure import Figure
 from rich.console import Console
 
 from xstilts.commands.scores import print_table
@@ -17,6 +18,7 @@ from xstilts.core.params import Params, Training, Variant
 from xstilts.core.progress import Observe
 from xstilts.report import layers, page, rates, tables
 from xstilts.report.data import Results, load
+from xstilts.report.table import latex
 from xstilts.results.scores import Group
 from xstilts.stages import aggregate, report
 
@@ -162,6 +164,21 @@ def test_the_report_has_them_as_files(results: Results, capsys: pytest.CaptureFi
     assert "none &  & layers" in (folder / "main.tex").read_text(encoding="utf-8")
     print_table(results.params, Console(width=120))
     assert "none, layers" in capsys.readouterr().out
+
+
+def test_each_variant_of_none_is_told_by_its_name(results: Results) -> None:
+    """Rows of one name cannot be told apart; of them only the one without a variant is a score."""
+    table = tables.build(results)["deltas"]
+    heads = [row[0].text for row in table.rows]
+    assert [head for head in heads if head.startswith("none")] == [
+        "none", *(f"none, {name}" for name in sorted(WAYS)),
+    ]  # fmt: skip
+    assert "none, layers &" in latex(table)
+    assert "“none”, without a variant, is the score itself" in table.caption
+    drawn = {figure.name: figure for figure in page.build(results)}
+    ax = Figure().subplots()
+    drawn["settings"].panels[0].draw(ax)
+    assert "none, layers" in [label.get_text() for label in ax.get_yticklabels()]
 
 
 def test_both_are_drawn_with_their_numbers_in_words(results: Results) -> None:

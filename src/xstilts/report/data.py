@@ -202,6 +202,16 @@ def series_text(series: Series) -> str:
     return ", ".join(part for part in parts if part)
 
 
+def setting_text(group: Mapping[str, Any]) -> str:
+    """A setting in words: `none, adapter`, `squad (en), 1K`."""
+    if group["method"] in ("none", "best"):
+        name = {"none": "none", "best": "best for each target"}[group["method"]]
+        return ", ".join(part for part in (name, group["variant"]) if part)
+    method, task, language, variant = series_of(group)
+    parts = (f"{task} ({language})", size_text(group["size"]), unusual(method, task), variant)
+    return ", ".join(part for part in parts if part)
+
+
 def signed(value: float, digits: int = 1) -> str:
     """A number with its sign and a true minus; never "-0.0"."""
     rounded = round(value, digits)

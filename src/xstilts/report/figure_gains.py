@@ -14,7 +14,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from xstilts.report.data import Results, Row, Series, series_of, series_text, signed, size_text
+from xstilts.report.data import Results, Row, Series, series_text, setting_text, signed
 from xstilts.report.figure_panels import Figure, Panel
 from xstilts.report.figure_size import Look, Looks, look_of, name_of
 from xstilts.report.order import SAID
@@ -82,7 +82,7 @@ def setting_figure(results: Results) -> Figure:
             for group in results.groups
             if group["group"] != "none"
         }
-        dots = {_setting(row): [_setting_dot(row)] for row in rows.values() if row is not None}
+        dots = {setting_text(row): [_setting_dot(row)] for row in rows.values() if row is not None}
         panels.append(_panel(target, dots, "setting"))
     caption = (
         f"{_measured(results)}, zero-shot mean, with {results.confidence} interval over seeds and"
@@ -113,12 +113,6 @@ def _language_dots(results: Results, target: str, language: str, styles: Looks) 
                 aside = APART * (number - (len(styles) - 1) / 2) if few else 0.0
                 dots.append(Dot(row, look, area, aside, few))
     return dots
-
-
-def _setting(row: Row) -> str:
-    if row["method"] == "best":
-        return "best for each target"
-    return f"{series_text(series_of(row))} {size_text(row['size'])}"
 
 
 def _setting_dot(row: Row) -> Dot:

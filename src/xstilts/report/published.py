@@ -17,9 +17,8 @@ from xstilts.benchmarks.comparison import Own
 from xstilts.benchmarks.references import Reference
 from xstilts.report import comparisons
 from xstilts.report.comparisons import MARKS, MARKS_TEXT
-from xstilts.report.data import Results, series_of, signed, size_text
+from xstilts.report.data import Results, setting_text, signed
 from xstilts.report.table import Entry, Table
-from xstilts.results.scores import unusual
 
 Column = tuple[str, str]  # level, name
 LEAK_COUNTS = ("rows", "exact", "normalised", "same_id", "shared_first_text")
@@ -100,16 +99,6 @@ def _benchmark(results: Results, own: Own, rows: str, columns: Sequence[Column])
         lines,
         [row for row in results.benchmark if row["protocol"] == protocol.name],
     )
-
-
-def setting_text(group: Mapping[str, Any]) -> str:
-    """A setting in words."""
-    if group["method"] in ("none", "best"):
-        name = {"none": "none", "best": "best for each target"}[group["method"]]
-        return ", ".join(part for part in (name, group["variant"]) if part)
-    method, task, language, variant = series_of(group)
-    parts = (f"{task} ({language})", size_text(group["size"]), unusual(method, task), variant)
-    return ", ".join(part for part in parts if part)
 
 
 def _entry(row: dict[str, Any] | None) -> Entry:

@@ -23,6 +23,7 @@ from xstilts.report.data import (
     Results,
     series_of,
     series_text,
+    setting_text,
     signed,
     size_text,
     span,
@@ -50,38 +51,15 @@ def build(results: Results) -> dict[str, Table]:
     return {table.name: table for table in tables}
 
 
-def _setting(group: dict[str, Any]) -> list[Entry]:
-    """Columns that say what a group is."""
-    if group["method"] in ("none", "best"):
-        name = {"none": "none", "best": "best for each target"}[group["method"]]
-        return [
-            Entry(name, head=True, link=_runs_of(group)),
-            Entry(""),
-            Entry(""),
-            Entry(group["variant"]),
-        ]
-    method = "" if group["method"] == "single" else group["method"]
-    return [
-        Entry(group["task"], head=True, link=_runs_of(group)),
-        Entry(group["source_language"]),
-        Entry(size_text(group["size"]), title=f"{group['size']:,} rows"),
-        Entry(", ".join(part for part in (method, group["variant"]) if part)),
-    ]
-
-
 def _setting_entry(group: dict[str, Any]) -> Entry:
-    """The same in one column, which stays in sight when a table is scrolled."""
+    """A setting in one column, which stays in sight when a table is scrolled."""
+    # `best` is of several settings: its runs stand nowhere together.
+    link = "" if group["method"] == "best" else f"#{anchor(group['group'])}"
     if group["method"] in ("none", "best"):
-        return _setting(group)[0]
+        return Entry(setting_text(group), head=True, link=link)
     size = f"{size_text(group['size'])} rows"
     title = f"{group['size']:,} rows"
-    return Entry(series_text(series_of(group)), size, head=True, title=title, link=_runs_of(group))
-
-
-def _runs_of(group: dict[str, Any]) -> str:
-    """Where the runs of a setting are listed; a slope and `best` are of several settings."""
-    single = "group" in group and group["method"] != "best"
-    return f"#{anchor(group['group'])}" if single else ""
+    return Entry(series_text(series_of(group)), size, head=True, title=title, link=link)
 
 
 FEW = 5  # targets, of which the mean stands last
@@ -104,15 +82,30 @@ def _deltas(results: Results) -> Table:
             entries.append(_delta_entry(row, reach))
             records += [row] if row is not None else []
         rows.append(entries)
-    baseline = any(group["method"] == "none" for group in results.groups)
+    names = {name: name + seen_table.mark(results, name) for name in results.targets}
+    names[scores.ALL] = "mean of targets"
+    header = ["intermediate training", *(names[target] for target in columns)]
+    title = "Gain over no intermediate training"
+    groups = [group["task"] for group in results.groups]
+    return Table("deltas", title, _deltas_caption(results), header, rows, records, groups)
+
+
+def _deltas_caption(results: Results) -> str:
+    """What the numbers are, and what the marks say."""
+    bare = [group["group"] for group in results.groups if group["method"] == "none"]
     caption = (
         "Zero-shot mean minus that without intermediate training, in points"
-        if baseline
+        if "none" in bare
         else "Zero-shot mean (the study has no baseline to compare with)"
     )
     caption += (
         f", with its {results.confidence} interval for these languages (in the title of a cell: for"
-        " languages like these). The row “none” is the score itself."
+        " languages like these)."
+    )
+    if "none" in bare:
+        plain = ", without a variant," if len(bare) > 1 else ""
+        caption += f" The row “none”{plain} is the score itself."
+    caption += (
         " * p < 0.05, ** p < 0.01 after Holm's correction over all zero-shot comparisons of the"
         " study; † a run of this setting predicts one class only in some language."
     )
@@ -121,13 +114,7 @@ def _deltas(results: Results) -> Table:
             " “best for each target” is the setting chosen on validation rows, target by target;"
             " its intervals take the choice as given, and it is not tested."
         )
-    caption += seen_table.legend(results)
-    names = {name: name + seen_table.mark(results, name) for name in results.targets}
-    names[scores.ALL] = "mean of targets"
-    header = ["intermediate training", *(names[target] for target in columns)]
-    title = "Gain over no intermediate training"
-    groups = [group["task"] for group in results.groups]
-    return Table("deltas", title, caption, header, rows, records, groups)
+    return caption + seen_table.legend(results)
 
 
 def _delta_entry(row: dict[str, Any] | None, reach: float) -> Entry:
@@ -192,9 +179,11 @@ def _slope_table(
         sizes = f"{size_text(min(row['sizes']))} to {size_text(max(row['sizes']))}"
         interval = span(row["low"], row["high"])
         entry = Entry(signed(row["slope"]), interval, stars(row["p_holm"]))
-        task, trained, _, method = _setting({**row, "size": 0})
+        method = "" if row["method"] == "single" else row["method"]
+        way = ", ".join(part for part in (method, row["variant"]) if part)
+        series = [Entry(row["task"], head=True), Entry(row["source_language"]), Entry(way)]
         place = [Entry(row["target"]), Entry(row["language"]), Entry(sizes)]
-        rows.append([task, trained, method, *place, entry])
+        rows.append([*series, *place, entry])
     header = ["intermediate task", "language", "method", "target", "scored in", "rows", "slope"]
     caption = (
         "Least-squares slope of the score on log10 of the number of intermediate rows: points per"
