@@ -107,7 +107,7 @@ def _claim(one: Answer) -> Group:
 
 
 def _found(one: Answer) -> Group:
-    parts = [words.interval(one), *words.many(one).split(", ")]
+    parts = [words.interval(one), *words.details(one)]
     return Group(Text(words.number(one)), *[Text(part, style="dim") for part in parts if part])
 
 
@@ -125,7 +125,8 @@ def _not_run(answers_: Sequence[Answer], old: Mapping[str, str]) -> Table:
 
 def _notes(results: Results, recorded: Mapping[str, Json], old: Mapping[str, str]) -> list[str]:
     """How to read the table, and what to do about recorded answers that no longer stand."""
-    counts = [f"{results.confidence} intervals, each claim's own: no correction for their number."]
+    own = f"{results.confidence} intervals, each claim's own: no correction for their number."
+    counts = [words.USUAL, own]
     stale = sum(bool(why) for why in old.values())
     if not recorded:
         counts.append("The report has recorded no answers yet: `dvc repro` makes it.")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from xstilts.claims.answers import Answer, to_json
-from xstilts.report.data import Results, plain, signed
+from xstilts.claims.entries import Measure, Otherwise
+from xstilts.report.data import Results, plain, signed, size_text
 from xstilts.report.table import Entry, Table
 
 Row = dict[str, Any]
@@ -13,10 +15,31 @@ HEADER = ("claim", "verdict", "found", "published", "source")
 CAPTION = (
     "Each claim of claims.yaml as this study answers it: “reproduced” where the whole {confidence}"
     " interval agrees, “not reproduced” where the whole interval contradicts, “undecided” where it"
-    " holds both, “not run” where the study lacks the rows. Points over no intermediate training"
-    " unless said otherwise; of several numbers the mean, and how many agree. An interval is one"
-    " claim's own: nothing is corrected for the number of claims."
+    " holds both, “not run” where the study lacks the rows. {usual} Of several numbers the mean,"
+    " and how many agree. An interval is one claim's own: nothing is corrected for the number of"
+    " claims."
 )
+USUAL = (
+    "A number with a sign is a difference in points, over no intermediate training unless said"
+    " otherwise."
+)
+UNITS: dict[Measure, str] = {  # of a number by itself; a gain is in points over no training
+    "score": "score",
+    "gain": "",
+    "error": "from the expected",
+    "slope": "per tenfold rows",
+    "in_language": "% in the right language",
+}
+APART: dict[Measure, str] = {"score": "", "in_language": "points in the right language"}
+METHODS = {
+    "single": "single tasks",
+    "shuffled": "shuffled labels",
+    "multi": "several tasks",
+    "mlm": "MLM",
+    "best": "best for each target",
+    "none": "no intermediate training",
+}
+FEW = 2  # names, of more the number is told
 
 
 def build(results: Results) -> list[Table]:
@@ -24,12 +47,12 @@ def build(results: Results) -> list[Table]:
     answers = ordered(results.answers)
     if not answers:
         return []
-    caption = CAPTION.format(confidence=results.confidence)
+    caption = CAPTION.format(confidence=results.confidence, usual=USUAL)
     rows = [
         [
             Entry(one.claim.text, one.claim.id, head=True, title=one.claim.note),
             Entry(one.verdict, one.reason),
-            Entry(number(one), ", ".join(part for part in (interval(one), many(one)) if part)),
+            Entry(number(one), ", ".join(part for part in (interval(one), *details(one)) if part)),
             Entry(published(one) or "–"),
             Entry(source(one), one.claim.status, title=one.claim.url or ""),
         ]
@@ -49,10 +72,13 @@ def _record(one: Answer) -> Row:
 
 
 def number(one: Answer) -> str:
-    """`+8.1`; a score has no sign."""
+    """`+8.1`; what is no difference, a score or a share, has no sign."""
     if one.found is None:
         return "–"
-    return (plain if one.claim.check.score else signed)(one.found.value)
+    check = one.claim.check
+    level = check.score or check.in_language
+    bare = level is not None and level.minus is None
+    return (plain if bare else signed)(one.found.value)
 
 
 def interval(one: Answer) -> str:
@@ -63,15 +89,38 @@ def interval(one: Answer) -> str:
     return f"{plain(found.low)} to {plain(found.high)}"
 
 
-def many(one: Answer) -> str:
-    """What the number is where it is no gain of one setting on one target."""
+def details(one: Answer) -> list[str]:
+    """What the number is where it is no gain of one setting on one target; part by part."""
+    if one.found is None or one.claim.check.measured is None:
+        return []
+    measure, bounds = one.claim.check.measured
+    unit, other = UNITS[measure], ""
+    if bounds.minus is not None:
+        unit, other = APART.get(measure, unit), f"over {_partner(bounds.minus)}"
     count, agree = len(one.numbers), sum(said == "agrees" for _, said in one.numbers)
-    unit = "per tenfold rows" if one.claim.check.slope else ""
-    unit = "from the expected" if one.claim.check.error else unit
-    if count < 2:
-        return unit
     agreeing = "all agree" if agree == count else "none agrees" if not agree else f"{agree} agree"
-    return ", ".join(part for part in (unit, f"mean of {count}", agreeing) if part)
+    several = [f"mean of {count}", agreeing] if count > 1 else []
+    return [part for part in (unit, other, *several) if part]
+
+
+def _partner(other: Otherwise) -> str:
+    """The setting that is compared with, by what differs in it: `shuffled labels`, `1K rows`."""
+    task, language = _few(other.task, "tasks"), _few(other.language, "languages")
+    methods = [one for one in other.method or () if not (task and one == "single")]
+    parts = [" or ".join(METHODS[method] for method in methods)]
+    if task:
+        parts.append(f"{task} ({language})" if language else task)
+    else:
+        parts.append(f"rows in {language}" if language else "")
+    if other.size is not None:
+        parts.append("all rows" if other.size == "largest" else f"{size_text(other.size)} rows")
+    parts.append(_few([name or "no variant" for name in other.variant or ()], "variants"))
+    return ", ".join(part for part in parts if part)
+
+
+def _few(names: Sequence[str] | None, what: str) -> str:
+    """`qqp or ccg`, `7 tasks`; nothing where none is named."""
+    return " or ".join(names or ()) if len(names or ()) <= FEW else f"{len(names or ())} {what}"
 
 
 def published(one: Answer) -> str:

@@ -40,19 +40,20 @@ def scores(results: Results) -> str:
 
 
 def claims(results: Results) -> str:
-    """A line per claim that was answered."""
+    """A line per claim that was answered; then what its numbers are."""
     rows = [
         [
             one.claim.text,
             one.verdict,
             words.number(one),
             words.interval(one) or "–",
-            ", ".join(part for part in (words.many(one), one.reason) if part),
+            ", ".join(part for part in (*words.details(one), one.reason) if part),
         ]
         for one in results.answers
         if one.verdict != "not run"
     ]
-    return _table(["claim", "verdict", "found", results.confidence + " interval", ""], rows) + "\n"
+    table = _table(["claim", "verdict", "found", results.confidence + " interval", ""], rows)
+    return f"{table}\n\n{words.USUAL}\n"
 
 
 def _setting(group: Row) -> str:
