@@ -89,7 +89,7 @@ def test_other_bytes_may_say_the_same(study: Path, shown: Any) -> None:
     assert said in text.splitlines()[0]
     assert "first difference: intermediate@tiny/a: equal params and data, another output" in text
     assert "code    equal: so the machine" in text
-    assert "zero-shot means: 2 compared, 0 outside of the joint interval" in text
+    assert "\nmeans: 2 compared, 0 outside of the joint interval" in text
     moved = ["xnli", "a", "50.02", "50.00", "+0.02", "1.41"]
     assert next(line.split() for line in text.splitlines() if line.startswith(" xnli")) == moved
     assert "score rows: 3 compared, 2 differ" in text

@@ -20,7 +20,7 @@ from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.report import main_table, markdown
-from xstilts.report.data import Results, Row, load, signed, size_text, stars
+from xstilts.report.data import Results, Row, headline_text, load, signed, size_text, stars
 from xstilts.results.scores import ALL, ZERO_SHOT
 
 WIDTH = 100
@@ -32,7 +32,7 @@ NOTE = (
     "\n† a run predicts one class only. All languages:\n{page}"
 )
 GAINS = (
-    "Zero-shot mean minus that of none (its row: the score), over seeds; * p < 0.05, ** p < 0.01"
+    "{what} minus that of none (its row: the score), over seeds; * p < 0.05, ** p < 0.01"
     "\nafter Holm; † a run predicts one class only. Intervals, languages:\n{page}"
 )
 
@@ -80,7 +80,7 @@ def print_table(params: Params, console: Console | None = None) -> None:
     for table in [*tables, *published_tables(results)]:
         console.print(table)
     page = paths.report(params.study) / "index.html"
-    note = (NOTE if few else GAINS).format(page=page)
+    note = (NOTE if few else GAINS).format(page=page, what=headline_text(results).capitalize())
     console.print(note, style="dim", highlight=False)
 
 
@@ -96,7 +96,7 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 
 def target_table(results: Results, target: str, width: int = WIDTH) -> Table:
-    """Rows: settings. Columns: zero-shot mean, its difference to `none`, languages that fit."""
+    """Rows: settings. Columns: the headline, its difference to `none`, languages that fit."""
     languages = results.languages(target)
     headline, counted = results.headline(target), results.counted(target)
     room = width - _names_width(results) - 6 - COLUMN * (1 + counted) - 10

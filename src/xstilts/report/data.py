@@ -18,7 +18,7 @@ from xstilts.core import paths
 from xstilts.core.files import read_json, read_parquet
 from xstilts.core.params import Params
 from xstilts.report.order import order
-from xstilts.results.scores import ALL, ZERO_SHOT, Group, unusual
+from xstilts.results.scores import ALL, MEAN, ZERO_SHOT, Group, unusual
 
 Row = dict[str, Any]
 Series = tuple[str, str, str, str]  # method, task, source language, variant
@@ -99,7 +99,7 @@ class Results:
 
     def headline(self, target: str) -> str:
         """The pseudo-language that stands for a target: zero-shot, or its only language."""
-        return ZERO_SHOT if target in self._zero_shot else "mean"
+        return ZERO_SHOT if target in self._zero_shot else MEAN
 
     @cached_property
     def _zero_shot(self) -> set[str]:
@@ -154,6 +154,22 @@ class Results:
 def series_of(row: Mapping[str, Any]) -> Series:
     """The series that a group or a row belongs to."""
     return (row["method"], row["task"], row["source_language"], row["variant"])
+
+
+def headline_text(results: Results, *targets: str) -> str:
+    """What stands for these targets, or for all: `zero-shot mean`, `mean`; where mixed `score`."""
+    found = {results.headline(target) for target in targets or results.targets}
+    if len(found) != 1:
+        return "score"
+    return "zero-shot mean" if found == {ZERO_SHOT} else "mean"
+
+
+def family_text(results: Results) -> str:
+    """The comparisons that Holm's correction of the headlines is over."""
+    means = "all comparisons of means of the study"
+    zero_shot = "all zero-shot comparisons of the study"
+    mixed = f"{zero_shot}, or over {means} where a target has no other language"
+    return {"zero-shot mean": zero_shot, "mean": means}.get(headline_text(results), mixed)
 
 
 def load(params: Params, folder: Path) -> Results:

@@ -14,7 +14,15 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from xstilts.report.data import Results, Row, Series, series_text, setting_text, signed
+from xstilts.report.data import (
+    Results,
+    Row,
+    Series,
+    headline_text,
+    series_text,
+    setting_text,
+    signed,
+)
 from xstilts.report.figure_panels import Figure, Panel
 from xstilts.report.figure_size import Look, Looks, look_of, name_of
 from xstilts.report.order import SAID
@@ -64,17 +72,16 @@ def language_figure(results: Results, series: Sequence[Series]) -> Figure:
         panels.append(_panel(target, lines, "language"))
     sizes = "larger marks are of more rows" if len(series) <= FEW else "of each line's most rows"
     measure = f"{_measured(results)} in every language, {sizes}"
-    caption = (
-        f"{measure}. Languages: {SAID}; the source is what the target is fine-tuned in, zero-shot"
-        " the mean over all others."
-    )
+    caption = f"{measure}. Languages: {SAID}; the source is what the target is fine-tuned in"
+    away = any(results.headline(target) == ZERO_SHOT for target in results.targets)
+    caption += ", zero-shot the mean over all others." if away else "."
     if len(series) <= FEW:
         caption += f" Bars: {results.confidence} intervals over seeds and examples."
     return Figure("languages", "Gain by language", caption, panels, _keys(styles))
 
 
 def setting_figure(results: Results) -> Figure:
-    """Gain of every setting in the zero-shot mean, a panel for each target."""
+    """Gain of every setting in the headline, a panel for each target."""
     panels = []
     for target in results.columns:
         rows = {
@@ -85,8 +92,9 @@ def setting_figure(results: Results) -> Figure:
         dots = {setting_text(row): [_setting_dot(row)] for row in rows.values() if row is not None}
         panels.append(_panel(target, dots, "setting"))
     caption = (
-        f"{_measured(results)}, zero-shot mean, with {results.confidence} interval over seeds and"
-        " examples in these languages; filled where it is told from none after Holm's correction."
+        f"{_measured(results)} in the {headline_text(results)}, with {results.confidence} interval"
+        " over seeds and examples in these languages; filled where it is told from none after"
+        " Holm's correction."
     )
     return Figure("settings", "Gain of every setting", caption, panels)
 

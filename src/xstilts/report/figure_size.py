@@ -17,7 +17,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from xstilts.report.data import Results, Row, Series, series_text, size_text
+from xstilts.report.data import Results, Row, Series, headline_text, series_text, size_text
 from xstilts.report.figure_panels import Figure, Panel
 from xstilts.report.style import INK, PALETTE, PAPER, SHAPES, SOFT
 from xstilts.report.table import anchor
@@ -36,6 +36,12 @@ GAP, LETTER = 0.025, 0.03  # of the x axis: between the words of two ticks, and 
 MANY = 4  # targets
 ASIDE = 0.02  # of a tenfold, between the bars of two lines at one size
 REACH = 2  # widths of a panel's typical interval, to which one is followed from its mean
+AWAY = "over the languages that the target was not fine-tuned in (zero-shot)"
+OVER = {  # what the headline is taken over
+    "zero-shot mean": AWAY,
+    "mean": "in the only language of the target, its source",
+    "score": f"{AWAY}, or in its source where that is its only language",
+}
 Looks = Mapping[Series, "Look"]
 
 
@@ -113,7 +119,8 @@ def _panel(results: Results, target: str, styles: Looks) -> Panel:
     if none is not None:
         told = [f"without intermediate training: {none['mean']:.1f}", *told]
     draw = partial(_draw, results=results, target=target, styles=styles)
-    return Panel(name_of(target), "Zero-shot score " + "; ".join(told) + ".", draw)
+    what = headline_text(results, target).capitalize()
+    return Panel(name_of(target), f"{what} " + "; ".join(told) + ".", draw)
 
 
 def _draw(ax: Axes, results: Results, target: str, styles: Looks) -> None:
@@ -249,8 +256,8 @@ def keys(results: Results, styles: Looks) -> list[Line2D]:
 def _caption(results: Results) -> str:
     """How to read the panels."""
     text = (
-        "Mean score over the languages that the target was not fine-tuned in (zero-shot), over"
-        " seeds, by the number of intermediate training rows (log axis)."
+        f"Mean score {OVER[headline_text(results)]}, over seeds, by the number of intermediate"
+        " training rows (log axis)."
     )
     followed = (one for target in _places(results) for one in _followed(results, target))
     cut = " One that ends at the edge of its panel goes on." if any(c for c, *_ in followed) else ""

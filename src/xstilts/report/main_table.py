@@ -17,7 +17,7 @@ from typing import Any
 from xstilts import tasks
 from xstilts.core.files import write_bytes
 from xstilts.report import seen_table
-from xstilts.report.data import SETTING, Results, Row, signed, size_text, stars
+from xstilts.report.data import SETTING, Results, Row, headline_text, signed, size_text, stars
 from xstilts.report.table import tex
 from xstilts.results.scores import ALL, ZERO_SHOT
 
@@ -98,8 +98,8 @@ def _caption(results: Results, pairs: bool) -> str:
 
 def what(results: Results) -> str:
     """What the scores of the table are."""
-    zero = all(results.headline(target) == ZERO_SHOT for target in results.targets)
-    return "Zero-shot scores (languages without fine-tuning rows)" if zero else "Scores"
+    zero_shot = headline_text(results) == "zero-shot mean"
+    return "Zero-shot scores (languages without fine-tuning rows)" if zero_shot else "Scores"
 
 
 def seeds(results: Results) -> str:

@@ -6,11 +6,16 @@ from collections.abc import Iterable
 
 from xstilts.benchmarks import compare, seen
 from xstilts.core.params import Training
-from xstilts.report.data import Results
+from xstilts.report.data import Results, family_text, headline_text
 
 AWAY = (
     "A target is fine-tuned on its source language alone. Its zero-shot score is the plain mean"
     " over its other languages; “mean” is over all of them."
+)
+NO_OTHER = " A target that is scored in its source language alone has its score there instead."
+AT_HOME = (
+    "Nothing is: a target is fine-tuned on its source language alone, and scored in no other;"
+    " “mean” is its score there."
 )
 INTERVALS = (
     "{confidence} intervals of a moderated t (Smyth 2004): the variance between the seeds of a"
@@ -19,8 +24,8 @@ INTERVALS = (
     " seeds and other examples; “languages like these” also draws languages, and is wider."
 )
 TESTS = (
-    "Two-sided p of the same t; none where no setting has two seeds. Holm's correction is over all"
-    " zero-shot comparisons of the study; means and single languages are families of their own."
+    "Two-sided p of the same t; none where no setting has two seeds. Holm's correction is over"
+    " {family}; {others} are families of their own."
 )
 
 
@@ -37,10 +42,10 @@ def notes(results: Results) -> list[tuple[str, str]]:
         ("Budget", _budgets(results)),
         *_mixing(results),
         ("Selection", _selection(results)),
-        ("Zero-shot", AWAY),
+        ("Zero-shot", _away(results)),
         ("Seeds", _seeds(results)),
         ("Intervals", intervals),
-        ("Tests", TESTS),
+        ("Tests", _tests(results)),
     ]
 
 
@@ -160,6 +165,19 @@ def _selection(results: Results) -> str:
     if any(training.sweep for training in trainings):
         text += " Learning rates are tried, and the same validation rows choose."
     return text
+
+
+def _away(results: Results) -> str:
+    """In which languages the scores are that stand for the targets."""
+    texts = {"zero-shot mean": AWAY, "mean": AT_HOME}
+    return texts.get(headline_text(results), AWAY + NO_OTHER)
+
+
+def _tests(results: Results) -> str:
+    """What p is of, and the families of Holm's correction."""
+    means = headline_text(results) == "zero-shot mean"
+    others = "means and single languages" if means else "single languages"
+    return TESTS.format(family=family_text(results), others=others)
 
 
 def _seeds(results: Results) -> str:

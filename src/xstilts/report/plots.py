@@ -3,7 +3,7 @@
 plots/zero-shot.json     score and gain by size, a line a series and one without intermediate
                          training, a panel a target
 plots/curves.json        curves of fine-tuning, mean over the seeds of a setting
-<study>.metrics.json     target -> setting -> zero-shot score and gain; what a reader checks first
+<study>.metrics.json     target -> setting -> headline score and gain; what a reader checks first
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def _checks(results: Results) -> dict[str, float]:
 
 
 def _headlines(results: Results) -> Sequence[Row]:
-    """The zero-shot mean of every setting on every target."""
+    """The headline of every setting on every target."""
     return [
         row
         for row in results.summary

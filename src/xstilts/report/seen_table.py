@@ -9,6 +9,7 @@ from __future__ import annotations
 from xstilts.benchmarks import seen
 from xstilts.report.data import Results
 from xstilts.report.table import Entry, Table
+from xstilts.results.scores import ZERO_SHOT
 
 MARK = "‡"
 HEADER = ("task", "as", "seen before", "tie", "source", "status")
@@ -84,7 +85,11 @@ def _has(marked: dict[str, bool]) -> str:
 
 def qualified(results: Results, sentences: list[str]) -> list[str]:
     """Sentences whose “zero-shot” is marked, and the one that says why; as they are without."""
-    marked = exposed(results)
+    marked = {
+        target: sure
+        for target, sure in exposed(results).items()
+        if results.headline(target) == ZERO_SHOT
+    }
     if not marked:
         return sentences
     told = [sentence.replace("zero-shot", f"zero-shot{MARK}") for sentence in sentences]

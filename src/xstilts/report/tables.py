@@ -21,6 +21,8 @@ from xstilts.report import (
 from xstilts.report.data import (
     SETTING,
     Results,
+    family_text,
+    headline_text,
     series_of,
     series_text,
     setting_text,
@@ -68,7 +70,7 @@ COLUMNS = ("intermediate task", "language", "rows", "method")
 
 
 def _deltas(results: Results) -> Table:
-    """Intermediate setting x target: zero-shot mean minus that of `none`, as the paper's table."""
+    """Intermediate setting x target: headline minus that of `none`, as the paper's table."""
     reach = max((abs(row["delta"]) for row in results.comparisons()), default=1.0) or 1.0
     records, rows = [], []
     # The mean is the last of few, the first of many, where the last may be out of sight.
@@ -93,10 +95,10 @@ def _deltas(results: Results) -> Table:
 def _deltas_caption(results: Results) -> str:
     """What the numbers are, and what the marks say."""
     bare = [group["group"] for group in results.groups if group["method"] == "none"]
-    caption = (
-        "Zero-shot mean minus that without intermediate training, in points"
+    caption = headline_text(results).capitalize() + (
+        " minus that without intermediate training, in points"
         if "none" in bare
-        else "Zero-shot mean (the study has no baseline to compare with)"
+        else " (the study has no baseline to compare with)"
     )
     caption += (
         f", with its {results.confidence} interval for these languages (in the title of a cell: for"
@@ -106,8 +108,8 @@ def _deltas_caption(results: Results) -> str:
         plain = ", without a variant," if len(bare) > 1 else ""
         caption += f" The row “none”{plain} is the score itself."
     caption += (
-        " * p < 0.05, ** p < 0.01 after Holm's correction over all zero-shot comparisons of the"
-        " study; † a run of this setting predicts one class only in some language."
+        f" * p < 0.05, ** p < 0.01 after Holm's correction over {family_text(results)};"
+        " † a run of this setting predicts one class only in some language."
     )
     if results.best:
         caption += (

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from xstilts.report import seen_table
-from xstilts.report.data import Results, Row, p_text, series_of, series_text, signed, span
+from xstilts.report.data import (
+    Results,
+    Row,
+    headline_text,
+    p_text,
+    series_of,
+    series_text,
+    signed,
+    span,
+)
 from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import ALL
 
@@ -61,15 +70,15 @@ def _gain_sentence(results: Results, rows: Sequence[Row]) -> str:
         )
     up, down = _up_and_down(sure)
     verb = "raised" if top["delta"] > 0 else "lowered"
+    scores = "zero-shot scores" if headline_text(results) == "zero-shot mean" else "scores"
     share = f"{up} of {count}" + (f" and lowered them in {down}" if down else "")
     if not up:
-        return f"{_what(rows)} lowered zero-shot scores in {down} of {count}, most {largest}."
+        return f"{_what(rows)} lowered {scores} in {down} of {count}, most {largest}."
     if verb == "lowered":
         return (
-            f"{_what(rows)} raised zero-shot scores in {share}; its largest effect lowered"
-            f" them {largest}."
+            f"{_what(rows)} raised {scores} in {share}; its largest effect lowered them {largest}."
         )
-    return f"{_what(rows)} raised zero-shot scores in {share}; most {largest}."
+    return f"{_what(rows)} raised {scores} in {share}; most {largest}."
 
 
 def _up_and_down(rows: Sequence[Row]) -> tuple[int, int]:
@@ -116,7 +125,7 @@ def _size_sentences(results: Results) -> list[str]:
 
 
 def _slopes(results: Results) -> list[Row]:
-    """Slopes of the zero-shot means of single targets, the surest and steepest first."""
+    """Slopes of the headlines of single targets, the surest and steepest first."""
     rows = [
         row
         for row in results.slopes

@@ -123,6 +123,14 @@ def _summary_row(
     return row | {"p_holm": None}
 
 
+def headlines(rows: Sequence[Row]) -> list[Row]:
+    """The rows that stand for their targets: `zero-shot`, or `mean` where there is none."""
+    away = {row["target"] for row in rows if row["language"] == ZERO_SHOT}
+    return [
+        row for row in rows if row["language"] == (ZERO_SHOT if row["target"] in away else MEAN)
+    ]
+
+
 def slope_rows(
     study: str, results: Sequence[TargetResult], confidence: float = CONFIDENCE
 ) -> list[Row]:

@@ -28,7 +28,7 @@ from xstilts.records import code, record
 from xstilts.results import best, contrasts, questions, scores, summary
 from xstilts.results.cells import read_cells, read_scores, run_folders, run_of, targets
 from xstilts.results.inference import SIGNIFICANT
-from xstilts.results.scores import BEST, Run, ScoreRow
+from xstilts.results.scores import BEST, Row, Run, ScoreRow
 from xstilts.results.summary import TargetResult
 from xstilts.sources.distance import distance
 from xstilts.tasks.languages import LANGUAGES
@@ -168,29 +168,27 @@ def runs_of(rows: Sequence[ScoreRow]) -> list[Run]:
     return list({row.run: run_of(row) for row in rows}.values())
 
 
-def conclusions(table: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
-    """target -> group -> its zero-shot mean and interval, and whether its gain is told from none.
+def conclusions(table: Sequence[Row]) -> dict[str, dict[str, dict[str, float]]]:
+    """target -> group -> its headline and interval, and whether its gain is told from none.
 
+    The headline is the zero-shot mean, or that of a target that is scored in no other language.
     They are committed, so that `dvc metrics diff` and `xstilts verify` can compare them where the
     rows are not at hand. `effect` is 1 (higher), -1 (lower) or 0 (not told), by Holm's p.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for row in table:
-        if row["language"] == scores.ZERO_SHOT:
-            kept = {name: round(row[name], 4) for name in ("mean", "low", "high")}
-            if row["p_holm"] is not None:
-                sign = 1 if row["delta"] > 0 else -1
-                kept["effect"] = sign if row["p_holm"] < SIGNIFICANT else 0
-            found.setdefault(row["target"], {})[row["group"]] = kept
+    for row in summary.headlines(table):
+        kept = {name: round(row[name], 4) for name in ("mean", "low", "high")}
+        if row["p_holm"] is not None:
+            sign = 1 if row["delta"] > 0 else -1
+            kept["effect"] = sign if row["p_holm"] < SIGNIFICANT else 0
+        found.setdefault(row["target"], {})[row["group"]] = kept
     return found
 
 
-def flat_metrics(table: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """`target/group` -> zero-shot mean, for MLflow."""
+def flat_metrics(table: Sequence[Row]) -> dict[str, float]:
+    """`target/group` -> headline, for MLflow."""
     return {
-        f"{row['target']}/{row['group']}": round(row["mean"], 4)
-        for row in table
-        if row["language"] == scores.ZERO_SHOT
+        f"{row['target']}/{row['group']}": round(row["mean"], 4) for row in summary.headlines(table)
     }
 
 

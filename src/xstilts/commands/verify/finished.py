@@ -40,7 +40,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """One setting on one target: its zero-shot mean with its interval, and what came of it.
+    """One setting on one target: its headline mean with its interval, and what came of it.
 
     `effect` is 1 (higher than no intermediate training), -1 (lower) or 0 (not told from it).
     """

@@ -1,7 +1,7 @@
 """`xstilts verify [REF] [--study NAME]`: is the study that was run here the one that was committed?
 
 exact             every output in dvc.lock has the same bytes                     exit code 0
-same conclusions  every zero-shot mean lies within the joint interval of the two,
+same conclusions  every target's mean lies within the joint interval of the two,
                   every effect (higher, lower, not told) is the same one, and
                   every claim that both have answered has the same verdict        exit code 0
 different         not so, or the studies have not the same runs                   exit code 1
@@ -241,7 +241,7 @@ def _show_conclusions(
         return
     beyond = len(concluded.beyond)
     console.print(
-        f"zero-shot means: {len(concluded.moved)} compared, {beyond} outside of the joint interval"
+        f"means: {len(concluded.moved)} compared, {beyond} outside of the joint interval"
         f"; effects: {concluded.answers} compared, {len(concluded.turned)} answered otherwise"
     )
     if concluded.claims:
