@@ -150,6 +150,15 @@ def test_one_seed_is_said() -> None:
     assert "over examples alone" not in dict(notes(results(row())))["Seeds"]
 
 
+def test_one_seed_among_others_borrows_their_variance() -> None:
+    """Its interval is of training, too: to say otherwise would make it look too narrow."""
+    told = dict(notes(results(row(), row(group="b", seeds=1))))["Seeds"]
+    assert told == (
+        "1 or 2 per setting. A setting of one seed borrows the variance between the seeds of the"
+        " others."
+    )
+
+
 def test_numbers_as_text() -> None:
     """True minus, no minus zero, sizes as people say them, stars at their limits."""
     assert (signed(-0.04), signed(1.25), signed(-3.21)) == ("+0.0", "+1.2", "−3.2")

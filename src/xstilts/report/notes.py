@@ -183,6 +183,8 @@ def _tests(results: Results) -> str:
 def _seeds(results: Results) -> str:
     counts = sorted({row["seeds"] for row in results.summary})
     text = f"{' or '.join(str(count) for count in counts)} per setting."
-    if counts and counts[0] == 1:
+    if counts == [1]:
         text += " With one seed an interval is over examples alone and says nothing about training."
+    elif 1 in counts:
+        text += " A setting of one seed borrows the variance between the seeds of the others."
     return text
