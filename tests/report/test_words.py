@@ -8,6 +8,7 @@ import fake_study
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xstilts.core.params import Training, Variant
 from xstilts.report.data import Results, plain, signed, size_text, stars
 from xstilts.report.notes import notes
 from xstilts.report.words import answer, support
@@ -156,6 +157,25 @@ def test_one_seed_among_others_borrows_their_variance() -> None:
     assert told == (
         "1 or 2 per setting. A setting of one seed borrows the variance between the seeds of the"
         " others."
+    )
+
+
+def test_rows_of_more_languages_are_told() -> None:
+    """A setting of `sources` is not fine-tuned on the source language alone."""
+    plain = results(row())
+    away = dict(notes(plain))["Zero-shot"]
+    assert away.startswith("A target is fine-tuned on its source language alone. Its zero-shot")
+    way = Variant(training=Training(**fake_study.TRAINING), more_rows=["data/z.parquet"])
+    targets = {
+        name: target.model_copy(update={"variants": {"three": way}})
+        for name, target in plain.params.targets.items()
+    }
+    joined = Results(
+        plain.params.model_copy(update={"targets": targets}), [], plain.summary, [], {}
+    )
+    assert dict(notes(joined))["Zero-shot"].startswith(
+        "A target is fine-tuned on its source language alone (in “none, three” on rows of other"
+        " languages, too, which are not scored). Its zero-shot"
     )
 
 

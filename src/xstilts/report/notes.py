@@ -9,14 +9,15 @@ from xstilts.core.params import Training
 from xstilts.report.data import Results, family_text, headline_text
 
 AWAY = (
-    "A target is fine-tuned on its source language alone. Its zero-shot score is the plain mean"
-    " over its other languages; “mean” is over all of them."
+    "A target is fine-tuned on its source language alone{joined}. Its zero-shot score is the plain"
+    " mean over its other languages; “mean” is over all of them."
 )
 NO_OTHER = " A target that is scored in its source language alone has its score there instead."
 AT_HOME = (
-    "Nothing is: a target is fine-tuned on its source language alone, and scored in no other;"
-    " “mean” is its score there."
+    "Nothing is: a target is fine-tuned on its source language alone{joined}, and scored in no"
+    " other; “mean” is its score there."
 )
+JOINED = " (in {settings} on rows of other languages, too, which are not scored)"
 INTERVALS = (
     "{confidence} intervals of a moderated t (Smyth 2004): the variance between the seeds of a"
     " setting is shrunk towards that of all settings of the same target and language, and what"
@@ -168,9 +169,12 @@ def _selection(results: Results) -> str:
 
 
 def _away(results: Results) -> str:
-    """In which languages the scores are that stand for the targets."""
+    """In which languages a target is fine-tuned, and those in which its headline is scored."""
+    ways = [way for target in results.params.targets.values() for way in target.variants.items()]
+    names = _join((f"“none, {name}”" for name, way in ways if way.more_rows), " and ")
     texts = {"zero-shot mean": AWAY, "mean": AT_HOME}
-    return texts.get(headline_text(results), AWAY + NO_OTHER)
+    text = texts.get(headline_text(results), AWAY + NO_OTHER)
+    return text.format(joined=JOINED.format(settings=names) if names else "")
 
 
 def _tests(results: Results) -> str:
