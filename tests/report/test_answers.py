@@ -62,3 +62,18 @@ def test_gaps_say_their_change_too(made: tuple[Results, dict[str, Table]]) -> No
     assert none[0].text == "none"
     assert not any(entry.small for entry in none[1:])
     assert all(entry.small[0] in "+−" for row in others for entry in row[1:] if entry.text != "–")
+
+
+@pytest.mark.parametrize("name", ["gain-by-distance", "normalised", "transfer-gap"])
+def test_a_table_says_which_sizes_it_leaves_out(
+    name: str, made: tuple[Results, dict[str, Table]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A size that is not there must not look like one that was not run; machines get all."""
+    results, found = made
+    whole = found[name]
+    assert answers.HIDDEN not in whole.caption
+    monkeypatch.setattr(answers, "MANY", 2)
+    short = next(table for table in answers.build(results) if table.name == name)
+    assert len(short.rows) < len(whole.rows)
+    assert short.caption == whole.caption + answers.HIDDEN
+    assert short.records == whole.records

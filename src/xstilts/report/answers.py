@@ -7,6 +7,7 @@ intervals. Called by `tables`; results/questions.py says what the questions are.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from xstilts.report.data import Results, Row, plain, signed, size_text, stars
 from xstilts.report.table import Entry, Table
@@ -104,20 +105,25 @@ def largest(results: Results) -> set[str]:
     return {group["group"] for group in found.values()}
 
 
-def _shown(results: Results, rows: Sequence[Row]) -> list[Row]:
-    """Rows of the largest settings, where the table would be long."""
+MANY = 12  # settings, of which more than these show their largest sizes alone
+HIDDEN = " Of settings that differ in size the one with the most rows; the CSV has every size."
+
+
+def _shortened(
+    results: Results, name: str, title: str, caption: str, rows: Sequence[Row], cell: Cell, by: str
+) -> Table:
+    """`_table`, of the largest settings where it would be long, and then it says so."""
     settings = {row["subject"] for row in rows}
     kept = largest(results) if len(settings) > MANY else settings
-    return [row for row in rows if row["subject"] in kept]
-
-
-MANY = 12  # settings, of which more than these show their largest sizes alone
+    shown = [row for row in rows if row["subject"] in kept]
+    caption += HIDDEN if len(shown) < len(rows) else ""
+    return replace(_table(results, name, title, caption, shown, cell, by), records=rows)
 
 
 def _distances(results: Results) -> Table:
     rows = [
         row | {"setting": f"{row['subject']}, from {row['other']}"}
-        for row in _shown(results, _asked(results, "gain by distance"))
+        for row in _asked(results, "gain by distance")
     ]
     caption = (
         "Points of gain for each unit of distance of a language from the one that is named: by its"
@@ -125,7 +131,7 @@ def _distances(results: Results) -> Table:
         f" are not common. {LIKE}"
     )
     title = "Gain by the distance of a language"
-    return _table(results, "gain-by-distance", title, caption, rows, _value, "setting")
+    return _shortened(results, "gain-by-distance", title, caption, rows, _value, "setting")
 
 
 def _families(results: Results) -> Table | None:
@@ -152,7 +158,7 @@ def _by_group(results: Results, what: str, title: str) -> Table | None:
     chosen = sorted((row for row in rows if row["subject"] == top), key=lambda row: row["other"])
     caption = f"Mean gain of {top}, which gains most. The CSV has every setting. {LIKE}"
     table = _table(results, f"gain-by-{what}", title, caption, chosen, _value, "other")
-    return Table(table.name, table.title, table.caption, table.header, table.rows, rows)
+    return replace(table, records=rows)
 
 
 def _headline(results: Results) -> str:
@@ -163,7 +169,7 @@ def _gaps(results: Results) -> Table:
     changes = {
         (row["target"], row["subject"]): row for row in _asked(results, "change of transfer gap")
     }
-    rows = _shown(results, _asked(results, "transfer gap"))
+    rows = _asked(results, "transfer gap")
 
     def cell(row: Row) -> Entry:
         change = changes.get((row["target"], row["subject"]))
@@ -175,19 +181,18 @@ def _gaps(results: Results) -> Table:
         "Score in the language that a target is fine-tuned in, less its zero-shot mean; below, the"
         " change against no intermediate training; * p < 0.05, ** p < 0.01 of that (Holm)."
     )
-    both = [*rows, *_shown(results, list(changes.values()))]
-    table = _table(results, "transfer-gap", "Transfer gap", caption, rows, cell, "subject")
-    return Table(table.name, table.title, table.caption, table.header, table.rows, both)
+    table = _shortened(results, "transfer-gap", "Transfer gap", caption, rows, cell, "subject")
+    return replace(table, records=[*rows, *changes.values()])
 
 
 def _normalised(results: Results) -> Table:
-    rows = _shown(results, _asked(results, "chance-normalised gain"))
+    rows = _asked(results, "chance-normalised gain")
     caption = (
         "Gain in percent of the way from guessing to all right, so that targets of unlike chance"
         f" can be averaged. {LIKE}"
     )
     title = "Gain, chance-normalised"
-    return _table(results, "normalised", title, caption, rows, _value, "subject")
+    return _shortened(results, "normalised", title, caption, rows, _value, "subject")
 
 
 def _without_collapsed(results: Results) -> Iterator[Table]:
