@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import fake_study
@@ -18,7 +19,7 @@ from xstilts.core import paths
 from xstilts.core.params import Params
 from xstilts.core.progress import Observe
 from xstilts.report import main_table, markdown, table, tables
-from xstilts.report.data import Results, load
+from xstilts.report.data import Results, load, spread
 from xstilts.report.figure_panels import Figure, Panel, save
 from xstilts.stages import aggregate
 
@@ -134,12 +135,45 @@ def test_it_has_the_numbers_of_the_summary(small: Results) -> None:
         for group in small.groups:
             row = small.row(target, "zero-shot", group["group"])
             assert row is not None
-            half = (row["high"] - row["low"]) / 2
-            assert re.search(rf"{row['mean']:.1f}\D.*\\pm\${half:.1f}", text)
+            width = re.escape(table.tex(spread(row)))
+            assert re.search(rf"{row['mean']:.1f}\D.*scriptsize {width}}}", text)
     assert text.count(r"\textbf") == len(small.columns)
     assert not [line for line in text.splitlines() if "shuffled" in line and "textbf" in line]
     assert r"$^{\dagger}$" in text
     assert r"95\% interval" in text
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 100.0), (0.0, 93.4), (26.1, 100.0)])
+def test_half_of_an_interval_that_was_cut_is_not_printed(
+    small: Results, low: float, high: float
+) -> None:
+    """63.0 of two seeds at 51.3 and 74.7 stood there as "± 50.0", which says 13 to 113.
+
+    The half that was computed is 148, or one that the bound which is left tells alone.
+    """
+    target = small.targets[0]
+    wide = {"mean": 63.0, "low": low, "high": high}
+    summary = [
+        row | wide
+        if (row["target"], row["language"], row["method"]) == (target, "zero-shot", "shuffled")
+        else row
+        for row in small.summary
+    ]
+    results = replace(small, summary=summary)
+    (line,) = [line for line in main_table.latex(results).splitlines() if "shuffled" in line]
+    assert f"63.0 {{\\scriptsize {low:.1f}--{high:.1f}}}" in line
+    assert "interval (the whole interval where 0 or 100 cuts it)" in main_table.latex(results)
+    stream = io.StringIO()
+    for width in (80, 100):
+        scores.Console(file=stream, width=width).print(scores.target_table(results, target, width))
+    assert f"63.0 {low:.0f}–{high:.0f}" in stream.getvalue()
+    assert "…" not in stream.getvalue()
+
+
+def test_the_caption_says_of_cuts_only_where_there_are_some(small: Results) -> None:
+    """A sentence on what no cell shows would be looked for in vain."""
+    whole = [row | {"low": 40.0, "high": 60.0} for row in small.summary]
+    assert "cuts" not in main_table.latex(replace(small, summary=whole))
 
 
 def test_the_csv_has_a_row_a_setting(results: Results) -> None:

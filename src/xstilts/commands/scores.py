@@ -7,6 +7,7 @@ and the best settings under the published aggregates that are whole.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from rich.console import Console
 from rich.table import Table
@@ -20,16 +21,17 @@ from xstilts.core import design, paths
 from xstilts.core.errors import UserError
 from xstilts.core.params import Params
 from xstilts.report import main_table, markdown
-from xstilts.report.data import Results, Row, headline_text, load, signed, size_text, stars
+from xstilts.report.data import Results, Row, headline_text, load, signed, size_text, spread, stars
 from xstilts.results.scores import ALL, ZERO_SHOT
 
 WIDTH = 100
-COLUMN = 9  # of a score with its half interval, `100.0±10`, and the space beside it
+COLUMN = 9  # at the least: a score with its half interval, `100.0±10`, and the space beside it
 FEW = 3  # targets; of more than these a table each is too long to read
 SHOWN = 3  # settings under the published aggregates, beside `none` and `best`
 NOTE = (
-    "Mean over seeds ± half its interval. Δ: to none; * p < 0.05, ** p < 0.01 after Holm."
-    "\n† a run predicts one class only. All languages:\n{page}"
+    "Mean over seeds ± half its interval, or the whole where 0 or 100 cuts it."
+    "\nΔ: to none; * p < 0.05, ** p < 0.01 after Holm."
+    " † a run predicts one class only. All languages:\n{page}"
 )
 GAINS = (
     "{what} minus that of none (its row: the score), over seeds; * p < 0.05, ** p < 0.01"
@@ -99,8 +101,11 @@ def target_table(results: Results, target: str, width: int = WIDTH) -> Table:
     """Rows: settings. Columns: the headline, its difference to `none`, languages that fit."""
     languages = results.languages(target)
     headline, counted = results.headline(target), results.counted(target)
-    room = width - _names_width(results) - 6 - COLUMN * (1 + counted) - 10
-    shown = languages[: max(1, room // COLUMN)]
+    widths = [_column(results, target, language) for language in (headline, *languages)]
+    room = width - _names_width(results) - 6 - COLUMN * counted - 10
+    ends = list(accumulate(widths))[1:]
+    shown = [name for name, end in zip(languages, ends, strict=True) if end <= room]
+    shown = shown or languages[:1]
     more = f"; {len(shown)} of {len(languages)} languages" if len(shown) < len(languages) else ""
     spec = results.params.targets[target]
     trained = f"fine-tuned in {spec.source_language}" if spec.training else "not fine-tuned"
@@ -119,6 +124,12 @@ def target_table(results: Results, target: str, width: int = WIDTH) -> Table:
         truth = [_expected(row)] * counted
         table.add_row(last, _rows(group), _score(row), *truth, _delta(row), *map(_score, cells))
     return table
+
+
+def _column(results: Results, target: str, language: str) -> int:
+    """The room that the scores in one language ask for."""
+    cells = [results.row(target, language, group["group"]) for group in results.groups]
+    return max(COLUMN, *(1 + len(_score(row)) for row in cells))
 
 
 def gain_tables(results: Results, width: int = WIDTH) -> list[Table]:
@@ -219,8 +230,9 @@ def _rows(group: Row) -> str:
 def _score(row: Row | None) -> str:
     if row is None:
         return "–"
-    half = (row["high"] - row["low"]) / 2
-    return f"{row['mean']:.1f}±{half:.0f}" + ("†" if row["collapsed"] else "")
+    interval = spread(row, 0)
+    value = f"{row['mean']:.1f}" + " " * (not interval.startswith("±"))
+    return value + interval + ("†" if row["collapsed"] else "")
 
 
 def _expected(row: Row) -> str:

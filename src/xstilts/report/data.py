@@ -244,6 +244,18 @@ def span(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"{plain(low)} to {plain(high)}"
 
 
+def cut(row: Row) -> bool:
+    """Whether the interval of a score was cut, at 0 or at 100."""
+    return bool(row["low"] <= 0.0 or row["high"] >= 100.0)
+
+
+def spread(row: Row, digits: int = 1) -> str:
+    """`±1.2`; of an interval that was cut `0.0–93.4`, as half of what is left is no half of it."""
+    if cut(row):
+        return f"{row['low']:.{digits}f}–{row['high']:.{digits}f}"
+    return f"±{(row['high'] - row['low']) / 2:.{digits}f}"
+
+
 def p_text(value: float) -> str:
     """`p < 0.001`, `p = 0.03`."""
     return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

@@ -10,14 +10,24 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 from xstilts import tasks
 from xstilts.core.files import write_bytes
 from xstilts.report import seen_table
-from xstilts.report.data import SETTING, Results, Row, headline_text, signed, size_text, stars
+from xstilts.report.data import (
+    SETTING,
+    Results,
+    Row,
+    cut,
+    headline_text,
+    signed,
+    size_text,
+    spread,
+    stars,
+)
 from xstilts.report.table import tex
 from xstilts.results.scores import ALL, ZERO_SHOT
 
@@ -27,6 +37,7 @@ GAINS = (
     ", and its difference to no intermediate training ($\\Delta$)",
     "; marks are of the difference to no intermediate training",
 )
+CUT = " (the whole interval where 0 or 100 cuts it)"
 STARS = ": * $p<0.05$, ** $p<0.01$ after Holm's correction"
 DAGGER = " $\\dagger$: a run predicts one class only in some language."
 VALUES = ("mean", "low", "high", "delta", "delta_low", "delta_high", "p_holm", "expected")
@@ -90,6 +101,8 @@ def _caption(results: Results, pairs: bool) -> str:
     gains = GAINS[not pairs] * bool(compared) + STARS * tested
     dagger = DAGGER if any(row["collapsed"] for row in results.summary) else ""
     intervals = f" with half its {tex(results.confidence)} interval" * pairs
+    cells = (cell_of(results, *at) for at in product(results.columns, results.groups))
+    intervals += CUT * (pairs and any(cut(cell) for cell in cells if cell is not None))
     dagger += tex(seen_table.legend(results))
     return CAPTION.format(
         what=what(results), seeds=seeds(results), intervals=intervals, gains=gains, dagger=dagger
@@ -175,7 +188,7 @@ def title(name: str) -> str:
 
 
 def _entries(cell: Row | None, best: bool, pairs: bool) -> list[str]:
-    """Score with half its interval, and gain."""
+    """Score with its interval, and gain."""
     if cell is None:
         return ["--"] * (2 if pairs else 1)
     dagger = r"\dagger" if cell["collapsed"] else ""
@@ -186,14 +199,10 @@ def _entries(cell: Row | None, best: bool, pairs: bool) -> list[str]:
     score += f"$^{{{own}}}$" if own else ""
     if not pairs:
         return [score]
-    score += f" {{\\scriptsize $\\pm${_half(cell)}}}"
+    score += f" {{\\scriptsize {tex(spread(cell))}}}"
     if cell["delta"] is None:
         return [score, ""]
     return [score, tex(signed(cell["delta"])) + (f"$^{{{mark}}}$" if mark else "")]
-
-
-def _half(cell: Row) -> str:
-    return f"{(cell['high'] - cell['low']) / 2:.1f}"
 
 
 def _line(entries: list[Any]) -> str:

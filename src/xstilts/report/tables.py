@@ -252,7 +252,7 @@ def _runs(results: Results) -> Table:
 
 
 def _scores(results: Results) -> Table:
-    """Every group in every language: mean and half its interval."""
+    """Every group in every language: mean and its interval."""
     rows = [
         [
             Entry(row["group"], head=True),
