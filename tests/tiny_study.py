@@ -38,11 +38,18 @@ if word == "aggregate":
     ]
     Path("results/aggregate/tiny").mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), "results/aggregate/tiny/scores.parquet")
-    wide = {"low": 49.0, "high": 51.0}
-    told = {"none": {"mean": 50.0 + shift / 2, **wide}, "a": {"mean": 50.0 + 2 * shift, **wide}}
-    told["a"]["effect"] = int(noise == 0.6)
+    means = {"none": 50.0 + shift / 2, "a": 50.0 + 2 * shift}
+    told = {group: {"mean": mean} for group, mean in means.items()}
+    told["a"]["effect"] = {0.03: 0, 0.6: -1}.get(noise, 1)
     Path("results/aggregate/tiny.metrics.json").write_text(json.dumps({"xnli": told}))
-    verdicts = {"helps": "reproduced" if noise < 0.02 else "undecided", "more": "not run"}
+    sure = {"target": "xnli", "seeds_variance": 0.25, "seeds_df": 30.0, "n": 10000, "fewest": 9}
+    kept = [
+        {"group": group, "mean": mean, "examples": [0.0] * (i + 1), **sure}
+        for i, (group, mean) in enumerate(means.items())
+    ]
+    pq.write_table(pa.Table.from_pylist(kept), "results/aggregate/tiny/contrasts.parquet")
+    verdicts = {0.0: "reproduced", 0.01: "reproduced", 0.03: "undecided"}
+    verdicts = {"helps": verdicts.get(noise, "not reproduced"), "more": "not run"}
     claims = {name: {"claim_sha256": "c", "verdict": one} for name, one in verdicts.items()}
     Path("report").mkdir(exist_ok=True)
     Path("report/tiny.claims.json").write_text(json.dumps({"claims": claims}))

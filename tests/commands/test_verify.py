@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tiny_study
 import yaml
@@ -78,19 +80,19 @@ def test_a_path_is_never_cut(study: Path, cli: Any) -> None:
 
 
 def test_other_bytes_may_say_the_same(study: Path, shown: Any) -> None:
-    """Another CPU: other weights, means inside of the interval of both, every effect alike."""
+    """Another CPU: other weights, means inside of the joint interval, every effect alike."""
     rerun("0.01", "intermediate", "aggregate")
     provenance("Xeon")
     code, text = shown()
     assert code == 0
     assert text.startswith("tiny: same conclusions as HEAD (")
-    said = "all 2 means within the intervals, largest move 0.02 points (xnli/a); "
+    said = "all 2 means within the joint interval, largest move 0.02 points (xnli/a); "
     said += "1 effect and 1 claim alike"
     assert said in text.splitlines()[0]
     assert "first difference: intermediate@tiny/a: equal params and data, another output" in text
     assert "code    equal: so the machine" in text
     assert "\nmeans: 2 compared, 0 outside of the joint interval" in text
-    moved = ["xnli", "a", "50.02", "50.00", "+0.02", "1.41"]
+    moved = ["xnli", "a", "50.02", "50.00", "+0.02", "1.74"]
     assert next(line.split() for line in text.splitlines() if line.startswith(" xnli")) == moved
     assert "score rows: 3 compared, 2 differ" in text
     first = ["a-s1", "xnli", "en", "accuracy", "50.0200", "50.0000", "+0.02"]
@@ -102,17 +104,17 @@ def test_other_bytes_may_say_the_same(study: Path, shown: Any) -> None:
 @pytest.mark.parametrize(
     ("noise", "says"),
     [
-        ("0.9", "1 mean outside of the interval; {claim}; largest move 1.80 points (xnli/a)"),
-        ("0.6", "1 effect answered otherwise; {claim}; largest move 1.20 points (xnli/a)"),
+        ("0.9", "1 mean outside of the joint interval; {claim}; largest move 1.80 points (xnli/a)"),
+        ("0.6", "1 effect turned; {claim}; largest move 1.20 points (xnli/a)"),
     ],
 )
 def test_a_mean_or_an_effect_decides(study: Path, noise: str, says: str, shown: Any) -> None:
-    """A mean beyond both intervals is different; so is a small move that turns an answer."""
+    """A mean beyond the joint interval is different; so is a smaller move that turns an effect."""
     rerun(noise, "aggregate")
     code, text = shown()
     assert code == 1
     assert text.startswith("tiny: different from HEAD (")
-    assert text.splitlines()[0].endswith(says.format(claim="1 claim answered otherwise"))
+    assert text.splitlines()[0].endswith(says.format(claim="1 claim contradicted"))
     assert "first difference: aggregate@tiny: equal params and data" in text
 
 
@@ -183,19 +185,45 @@ def test_a_clone_without_cache_and_remote_has_all_that_is_compared(study: Path, 
     assert "score rows: 3 compared, 2 differ" in text
 
 
-def test_a_claim_that_is_answered_otherwise_decides(study: Path, shown: Any) -> None:
+def test_a_claim_that_is_contradicted_decides(study: Path, shown: Any) -> None:
     """Means and effects are as they were; what a reader would cite is not."""
-    rerun("0.03", "aggregate")
+    rerun("0.05", "aggregate")
     code, text = shown()
     assert code == 1
-    assert "1 claim answered otherwise" in text.splitlines()[0]
-    assert "claims: 1 compared, 1 answered otherwise" in text
+    assert "1 claim contradicted" in text.splitlines()[0]
+    assert "claims: 1 compared, 1 contradicted, 0 told in one only" in text
+    assert "  claim: helps: not reproduced here, reproduced there" in text
+
+
+def test_what_one_look_alone_tells_is_counted_and_contradicts_nothing(
+    study: Path, shown: Any
+) -> None:
+    """A gain at the edge of what is told falls to either side by chance; so does a verdict."""
+    rerun("0.03", "aggregate")
+    code, text = shown()
+    assert code == 0
+    assert "0 effects and 0 claims alike, 1 effect and 1 claim told in one only" in text
+    assert "effects: 1 compared, 0 turned, 1 told in one only" in text
+    assert "claims: 1 compared, 0 contradicted, 1 told in one only" in text
     assert "  claim: helps: undecided here, reproduced there" in text
+    assert "  effect told in one only: xnli/a" in text
+
+
+def test_means_without_their_uncertainty_are_no_verdict(study: Path, shown: Any) -> None:
+    """A record of a version that did not keep it: no guess, but what to do."""
+    lost = Path("results/aggregate/tiny/contrasts.parquet")
+    kept = lost.read_bytes()
+    lost.unlink()
+    commit("an older record")
+    lost.write_bytes(kept)
+    rerun("0.01", "aggregate")
+    with pytest.raises(UserError, match=r"HEAD .*contrasts\.parquet is missing .*Mend"):
+        shown()
 
 
 def test_a_claim_in_other_words_is_not_compared(study: Path, shown: Any) -> None:
     """An edited entry asks something else; that it is answered otherwise says nothing."""
-    rerun("0.03", "aggregate")
+    rerun("0.05", "aggregate")
     path = Path("report/tiny.claims.json")
     path.write_text(path.read_text().replace('"c"', '"d"'))
     sh(DVC, "commit", "-fq", tiny_study.KEYS["aggregate"])
@@ -210,8 +238,11 @@ def looked(study: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tup
 
     def run(shift: float = 0.0, verdict: str = "reproduced") -> tuple[int, str]:
         told = json.loads(Path("results/aggregate/tiny.metrics.json").read_text())
-        told["xnli"]["a"]["mean"] += shift
         del told["xnli"]["none"]
+        kept = pq.read_table("results/aggregate/tiny/contrasts.parquet").to_pylist()
+        kept[1]["mean"] += shift
+        Path("results/aggregate/again").mkdir()
+        pq.write_table(pa.Table.from_pylist(kept), "results/aggregate/again/contrasts.parquet")
         Path("results/aggregate/again.metrics.json").write_text(json.dumps(told))
         claims = {"helps": {"claim_sha256": "c", "verdict": verdict}}
         Path("report/again.claims.json").write_text(json.dumps({"claims": claims}))
@@ -231,7 +262,7 @@ def test_a_second_look_compares_what_both_studies_say(looked: Any) -> None:
     code, text = looked(0.5)
     assert code == 0
     assert text.startswith("tiny: same conclusions as again of HEAD (")
-    assert "all 1 means within the intervals, largest move 0.50 points (xnli/a)" in text
+    assert "all 1 means within the joint interval, largest move 0.50 points (xnli/a)" in text
     assert "1 effect and 1 claim alike" in text
     assert "  on one side only: xnli/none" in text
 
@@ -239,8 +270,8 @@ def test_a_second_look_compares_what_both_studies_say(looked: Any) -> None:
 @pytest.mark.parametrize(
     ("shift", "verdict", "says"),
     [
-        (9.0, "reproduced", "1 mean outside of the interval"),
-        (0.0, "undecided", "1 claim answered otherwise"),
+        (9.0, "reproduced", "1 mean outside of the joint interval"),
+        (0.0, "not reproduced", "1 claim contradicted"),
     ],
 )
 def test_a_second_look_may_differ(shift: float, verdict: str, says: str, looked: Any) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from xstilts.results.inference import Estimate, Part, Spread
+from xstilts.results.inference import Estimate, Floats, Part, Spread
 from xstilts.results.samples import CONFIDENCE
 from xstilts.results.scores import ZERO_SHOT, Row, group_order
 from xstilts.results.summary import TargetResult, tidy
@@ -93,8 +93,20 @@ class Contrasts:
         Raises:
             KeyError: a setting is not in the study.
         """
-        w = np.zeros(len(self.places))
+        value, parts = self.measure(weights)
+        return self.spread.estimate(value, self._weights(weights), [parts], confidence)
+
+    def measure(self, weights: Mapping[str, float]) -> tuple[float, list[Part]]:
+        """The value of a contrast, and what its variance is made of.
+
+        Raises:
+            KeyError: a setting is not in the study.
+        """
+        w = self._weights(weights)
+        return float(w @ np.array(self.means)), self.spread.parts(w)
+
+    def _weights(self, weights: Mapping[str, float]) -> Floats:
+        found = np.zeros(len(self.places))
         for group, weight in weights.items():
-            w[self.places[group]] += weight
-        value = float(w @ np.array(self.means))
-        return self.spread.estimate(value, w, [self.spread.parts(w)], confidence)
+            found[self.places[group]] += weight
+        return found

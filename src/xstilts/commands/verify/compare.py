@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from xstilts.commands.verify.finished import Conclusion, Scores, Stage
+from xstilts.commands.verify.finished import Conclusion, Effect, Number, Scores, Stage
 from xstilts.core import flow
+from xstilts.results.inference import SIGNIFICANT, half_width
 
 Verdict = Literal["exact", "same conclusions", "different"]
 Name = tuple[str, str]  # target, group
 Answers = Mapping[str, tuple[str, str]]  # claim id -> hash of its entry, verdict
+Move = tuple[Name, float, float, float]  # here, there, allowed
+Turn = tuple[str, str, str]  # claim id, verdict here, verdict there
+OPEN = "undecided"  # a verdict that contradicts none
 
 
 @dataclass(frozen=True)
@@ -71,29 +74,35 @@ class Conclusions:
     Attributes:
         moved: (name, here, there, allowed) of every mean, the largest difference first; allowed is
             half the joint interval of the two.
-        answers: effects compared: higher, lower or not told from no intermediate training.
-        turned: names whose effect is another one.
+        effects: effects compared: higher, lower or not told from no intermediate training.
+        turned: names whose effect is the opposite one, or whose gains are told apart.
+        told_once: names whose effect is told from none in one of the two only.
+        untested: names whose effect is tested in one of the two only.
         unlike: names that only one side has.
         claims: claims compared.
-        claims_turned: (id, verdict here, verdict there) of claims that are answered otherwise.
+        contradicted: claims that are reproduced in one of the two and not in the other.
+        decided_once: claims that are undecided in one of the two only.
     """
 
-    moved: list[tuple[Name, float, float, float]]
-    answers: int
+    moved: list[Move]
+    effects: int
     turned: list[Name]
+    told_once: list[Name]
+    untested: list[Name]
     unlike: list[Name]
     claims: int
-    claims_turned: list[tuple[str, str, str]]
+    contradicted: list[Turn]
+    decided_once: list[Turn]
 
     @property
     def beyond(self) -> list[Name]:
-        """Means that differ by more than the joint interval of the two runs."""
+        """Means that differ by more than the joint interval of the two."""
         return [name for name, here, there, most in self.moved if abs(here - there) > most]
 
     @property
     def same(self) -> bool:
-        """Whether a reader would conclude the same."""
-        return not (self.beyond or self.turned or self.unlike or self.claims_turned)
+        """Whether nothing that one concludes speaks against the other."""
+        return not (self.beyond or self.turned or self.unlike or self.contradicted)
 
 
 def compare_stages(here: Mapping[str, Stage], there: Mapping[str, Stage]) -> Stages:
@@ -159,29 +168,53 @@ def compare_conclusions(
 ) -> Conclusions:
     """Compare mean by mean, effect by effect, and claim by claim.
 
+    Every look at equal settings scatters by its seeds. So what differences are allowed holds for
+    all means and gains together (Bonferroni): of twenty faithful looks one at the most has any
+    outside. That a gain is told from none in one of two looks is no contradiction, but chance.
+
     Args:
         mine, theirs: answers to claims here and there. One is compared where both sides answered
             it as it is worded now; the rows that it rests on are other ones, on another machine.
     """
     both = [name for name in here if name in there]
-    moved = [
-        (name, here[name].mean, there[name].mean, math.hypot(here[name].half, there[name].half))
-        for name in both
-    ]
-    answered = [name for name in both if here[name].effect is not None]
+    effects = {name: (here[name].effect, there[name].effect) for name in both}
+    tested = {name: (one, other) for name, (one, other) in effects.items() if one and other}
+    level = SIGNIFICANT / max(1, len(both) + len(tested))
+    moved = [_move(name, here[name].mean, there[name].mean, level) for name in both]
+    turned = [name for name, (one, other) in tested.items() if _turned(one, other, level)]
+    apart = [name for name, (one, other) in tested.items() if one.sign != other.sign]
     asked = [name for name in mine if name in theirs and mine[name][0] == theirs[name][0]]
+    otherwise = [(name, mine[name][1], theirs[name][1]) for name in asked]
+    otherwise = [turn for turn in otherwise if turn[1] != turn[2]]
     return Conclusions(
         moved=sorted(moved, key=lambda one: (-abs(one[1] - one[2]), one[0])),
-        answers=len(answered),
-        turned=[name for name in both if here[name].effect != there[name].effect],
+        effects=len(tested),
+        turned=turned,
+        told_once=[name for name in apart if name not in turned],
+        untested=[name for name, pair in effects.items() if pair.count(None) == 1],
         unlike=sorted({*here} ^ {*there}),
         claims=len(asked),
-        claims_turned=[
-            (name, mine[name][1], theirs[name][1])
-            for name in asked
-            if mine[name][1] != theirs[name][1]
-        ],
+        contradicted=[turn for turn in otherwise if OPEN not in turn],
+        decided_once=[turn for turn in otherwise if OPEN in turn],
     )
+
+
+def _move(name: Name, here: Number, there: Number, level: float) -> Move:
+    return name, here.value, there.value, _allowed(here, there, level)
+
+
+def _turned(here: Effect, there: Effect, level: float) -> bool:
+    """Whether two effects are opposite, or their gains are told apart."""
+    difference = abs(here.gain.value - there.gain.value)
+    return here.sign * there.sign < 0 or difference > _allowed(here.gain, there.gain, level)
+
+
+def _allowed(here: Number, there: Number, level: float) -> float:
+    """By how much two may differ: half the interval of their difference.
+
+    They count as independent. Looks at the same examples are nearer to each other than that.
+    """
+    return half_width([*here.parts, *there.parts], 1.0 - level)
 
 
 def judge(found: Stages, conclusions: Conclusions | None) -> Verdict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from fsspec.implementations.local import LocalFileSystem
 
 from xstilts.core import paths
 from xstilts.core.errors import UserError
+from xstilts.results.contrasts import Contrasts
+from xstilts.results.inference import Part
+from xstilts.results.scores import Row
 
 LOCK = "dvc.lock"
 CODE, DESIGN = "code/", "design/"  # deps below these are code and params, the others data
@@ -39,21 +42,27 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A mean or gain in points, and what its variance is made of."""
+
+    value: float
+    parts: Sequence[Part]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The gain over no intermediate training: `sign` is 1 (higher), -1 (lower) or 0 (not told)."""
+
+    gain: Number
+    sign: int
+
+
+@dataclass(frozen=True)
 class Conclusion:
-    """One setting on one target: its headline mean with its interval, and what came of it.
+    """One setting on one target: its headline mean, and what came of it, where that is tested."""
 
-    `effect` is 1 (higher than no intermediate training), -1 (lower) or 0 (not told from it).
-    """
-
-    mean: float
-    low: float
-    high: float
-    effect: int | None = None
-
-    @property
-    def half(self) -> float:
-        """Half of the interval."""
-        return (self.high - self.low) / 2
+    mean: Number
+    effect: Effect | None = None
 
 
 @dataclass(frozen=True)
@@ -206,16 +215,49 @@ def scores(place: Place, study: str) -> Scores | None:
 
 
 def conclusions(place: Place, study: str) -> dict[tuple[str, str], Conclusion] | None:
-    """What a study concludes, as it is committed; None where that is not there."""
-    content = place.read(str(paths.metrics_file(study)))
+    """What a study concludes, as it is committed; None where that is not there.
+
+    Raises:
+        UserError: how far its means may be off is not beside it.
+    """
     try:
-        return {
-            (target, group): Conclusion(one["mean"], one["low"], one["high"], one.get("effect"))
-            for target, groups in json.loads(content or b"{}").items()
-            for group, one in groups.items()
-        } or None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        told = json.loads(place.read(str(paths.metrics_file(study))) or b"{}")
+    except ValueError:
         return None
+    if not told:
+        return None
+    file = str(paths.aggregated(study) / "contrasts.parquet")
+    try:
+        rows = pq.read_table(io.BytesIO(place.read(file) or b"")).to_pylist()
+        return concluded(told, rows)
+    except (pa.ArrowException, OSError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{place.label} does not say how far the means of {study} may be off: {file} is missing"
+            " or of another version. Mend: aggregate the study again there (`dvc repro`) and "
+            "commit, or name another reference"
+        ) from error
+
+
+def concluded(
+    told: Mapping[str, Mapping[str, Any]], rows: Sequence[Row]
+) -> dict[tuple[str, str], Conclusion]:
+    """Each setting on each target.
+
+    Args:
+        told: of the metrics file: target -> setting -> its `effect`, where it was tested.
+        rows: of contrasts.parquet.
+    """
+    found = {}
+    for target, groups in told.items():
+        kept = Contrasts.of(rows, target)
+        if kept is None:
+            raise KeyError(target)
+        for group, one in groups.items():
+            effect = None
+            if "effect" in one:
+                effect = Effect(Number(*kept.measure({group: 1.0, "none": -1.0})), one["effect"])
+            found[target, group] = Conclusion(Number(*kept.measure({group: 1.0})), effect)
+    return found
 
 
 def answers(place: Place, study: str) -> dict[str, tuple[str, str]]:

@@ -2,12 +2,13 @@
 
 exact             every output in dvc.lock has the same bytes                     exit code 0
 same conclusions  every target's mean lies within the joint interval of the two,
-                  every effect (higher, lower, not told) is the same one, and
-                  every claim that both have answered has the same verdict        exit code 0
+                  no effect has turned, and no claim that one has reproduced is
+                  not reproduced by the other                                     exit code 0
 different         not so, or the studies have not the same runs                   exit code 1
 
 With `--study`, another study of REF is the reference, such as the same one with other seeds: what
-both conclude is compared, and no bytes. The first line says it all. A mistake of the person (no
+both conclude is compared, and no bytes. What only one of the two tells from chance is counted, and
+contradicts nothing (compare.py). The first line says it all. A mistake of the person (no
 such revision, a study that is not finished) has exit code 2.
 """
 
@@ -144,19 +145,24 @@ def _told(verdict: Verdict, concluded: Conclusions, label: str) -> str:
     name, here, there, _ = concluded.moved[0]
     largest = f"largest move {abs(here - there):.2f} points ({'/'.join(name)})"
     if verdict == "same conclusions":
-        means = f"all {len(concluded.moved)} means within the intervals"
-        alike = (
-            f"{_count(concluded.answers, 'effect')} and {_count(concluded.claims, 'claim')} alike"
-        )
-        return f" as {label}: {means}, {largest}; {alike}"
+        means = f"all {len(concluded.moved)} means within the joint interval"
+        once = (len(concluded.told_once), len(concluded.decided_once))
+        alike = (concluded.effects - once[0], concluded.claims - once[1])
+        agreed = f"{_effects_and_claims(*alike)} alike"
+        agreed += f", {_effects_and_claims(*once)} told in one only" * any(once)
+        return f" as {label}: {means}, {largest}; {agreed}"
     reasons = (
-        ("mean", "outside of the interval", concluded.beyond),
-        ("effect", "answered otherwise", concluded.turned),
-        ("claim", "answered otherwise", concluded.claims_turned),
+        ("mean", "outside of the joint interval", concluded.beyond),
+        ("effect", "turned", concluded.turned),
+        ("claim", "contradicted", concluded.contradicted),
         ("setting", "in one of them only", concluded.unlike),
     )
     told = [f"{_count(len(names), word)} {how}" for word, how, names in reasons if names]
     return f" from {label}: {'; '.join(told)}; {largest}"
+
+
+def _effects_and_claims(effects: int, claims: int) -> str:
+    return f"{_count(effects, 'effect')} and {_count(claims, 'claim')}"
 
 
 def _count(number: int, word: str) -> str:
@@ -240,16 +246,24 @@ def _show_conclusions(
         console.print(f"conclusions: none of {place.label} are at hand", markup=False)
         return
     beyond = len(concluded.beyond)
+    console.print(f"means: {len(concluded.moved)} compared, {beyond} outside of the joint interval")
+    untested = f", {len(concluded.untested)} tested in one only" * bool(concluded.untested)
     console.print(
-        f"means: {len(concluded.moved)} compared, {beyond} outside of the joint interval"
-        f"; effects: {concluded.answers} compared, {len(concluded.turned)} answered otherwise"
+        f"effects: {concluded.effects} compared, {len(concluded.turned)} turned, "
+        f"{len(concluded.told_once)} told in one only{untested}"
     )
     if concluded.claims:
-        turned = len(concluded.claims_turned)
-        console.print(f"claims: {concluded.claims} compared, {turned} answered otherwise")
-    for claim, said, read in concluded.claims_turned:
+        console.print(
+            f"claims: {concluded.claims} compared, {len(concluded.contradicted)} contradicted, "
+            f"{len(concluded.decided_once)} told in one only"
+        )
+    for claim, said, read in [*concluded.contradicted, *concluded.decided_once]:
         console.print(f"  claim: {claim}: {said} here, {read} there", markup=False)
-    for what, names in (("effect", concluded.turned), ("on one side only", concluded.unlike)):
+    for what, names in (
+        ("effect turned", concluded.turned),
+        ("effect told in one only", concluded.told_once),
+        ("on one side only", concluded.unlike),
+    ):
         if names:
             listed = _few(["/".join(name) for name in names])
             console.print(f"  {what}: {listed}", markup=False)
