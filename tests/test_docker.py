@@ -46,6 +46,14 @@ def test_ops_has_the_compiler_of_the_cuda_that_torch_brings(root: Path, dockerfi
     assert f"/usr/local/cuda-{toolkit.rpartition('.')[0]} " in dockerfile
 
 
+def test_a_layer_fails_where_any_of_its_commands_does(dockerfile: str) -> None:
+    """A shell goes on after `;`: an image without its packages would be built and tagged."""
+    layers = re.findall(r"^RUN (?:.*\\\n)*.*$", dockerfile, re.M)
+    assert len(layers) == dockerfile.count("\nRUN ")
+    goes_on = [one for one in layers if ";" in one and not one.startswith("RUN set -eu;")]
+    assert goes_on == []
+
+
 @pytest.mark.parametrize("missing", GIVEN)
 def test_no_server_starts_without_its_password(root: Path, missing: str) -> None:
     """A default password is one that everybody knows."""
