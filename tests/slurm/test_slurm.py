@@ -19,6 +19,10 @@ import local_slurm
 import projects
 import pytest
 
+from xstilts.commands.submit import script
+from xstilts.commands.submit.ledger import Submission
+from xstilts.core.machine import Machine
+
 pytestmark = pytest.mark.slurm
 
 # Long enough to be met by who looks each second, with states from which to go on.
@@ -184,6 +188,48 @@ def test_a_run_of_two_nodes_is_submitted_as_any_other(
         print(f"-- {word} {key}: nodes {told['software']['nodes']}")
         assert told["software"]["nodes"] == nodes
     assert not projects.stages_run(project.run("dvc", "repro"))
+
+
+# A task that runs until it is told, and says then that there is more to do; queued again, it ends.
+TASK = """
+echo "attempt ${SLURM_RESTART_COUNT:-0}"
+[ "${SLURM_RESTART_COUNT:-0}" = 0 ] || exit 0
+trap "exit 75" TERM
+while :; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("slurm", [2], indirect=True)
+def test_each_task_of_an_array_that_is_told_goes_on_by_itself(
+    slurm: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the one that started last, whose own number is that of the whole array."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(script, "FOLDER", projects.ROOT / "cluster")
+    Path("task.sh").write_text(TASK)
+    submission = Submission("told", "small", "slurm", {}, [], [], {})
+    values = {"machine": Machine(threads=1), "command": "bash task.sh", "name": "told"}
+    values |= {"array": "0-2", "dependency": "", "log": tmp_path / "%a.log"}
+    path = script.written("slurm.sbatch", submission, "transfer", "transfer", values)
+    array = local_slurm.said(slurm, "sbatch", "--parsable", str(path)).strip()
+    until(lambda: attempts() == [[0], [0], [0]])
+    local_slurm.said(slurm, "scancel", "--batch", "--signal=TERM", array)
+    until(lambda: not local_slurm.said(slurm, "squeue", "--noheader").strip())
+    assert attempts() == [[0, 1], [0, 1], [0, 1]]
+
+
+def attempts() -> list[list[int]]:
+    """Those that each task has begun."""
+    logs = [path.read_text() for path in sorted(Path().glob("*.log"))]
+    return [[int(number) for number in re.findall(r"(?m)^attempt (\d+)$", log)] for log in logs]
+
+
+def until(holds: Callable[[], bool], seconds: float = 180) -> None:
+    """Wait for something."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, attempts()
+        time.sleep(0.5)
 
 
 def disturb(project: Project) -> None:
