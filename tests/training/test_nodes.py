@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import torch
 from xstilts import pipeline
 from xstilts.core.errors import UserError
 from xstilts.core.machine import Machine
-from xstilts.training import launch, nodes
+from xstilts.training import launch, meeting, nodes
 from xstilts.training.engine import Workers
 from xstilts.training.nodes import Node
 
@@ -188,3 +190,44 @@ def test_a_worker_that_hears_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) 
     """One that waits for a node which is gone would keep the job and its GPUs."""
     monkeypatch.setattr(launch, "GRACE", 0.5)
     assert launch.run_workers(2, [sys.executable, "-c", DEAF]) == 3
+
+
+def test_a_worker_of_torchrun_tells_its_line(
+    told: Told, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no meeting, in whose folder workers note which of them has told."""
+    told(**WORKER)
+    launch.tell("the disk is full")
+    assert capsys.readouterr().err == "xstilts: the disk is full\n"
+
+
+# A worker whose peers are silent, and whose main thread waits for them as in torch's C++ code.
+LEFT = """
+import time
+from xstilts.training import meeting
+
+class Store:
+    clone = lambda self: self
+    set = lambda self, key, beat: None
+    check = lambda self, keys: False
+
+meeting.EVERY = 0.1
+meeting.Pulse(Store()).start()
+time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize("errors", ["read", "/dev/full"])
+def test_a_worker_of_torchrun_whose_peer_is_gone_ends(told: Told, errors: str) -> None:
+    """Whether or not its line can be told: a worker that stays keeps its node and its GPUs."""
+    told(**WORKER)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", LEFT],
+            env={**os.environ, meeting.WAIT: "1"},
+            stderr=subprocess.PIPE if errors == "read" else full,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2, done.stderr
+    assert errors != "read" or done.stderr == f"xstilts: {meeting.GONE}\n"

@@ -52,11 +52,12 @@ def by_network() -> bool:
 def tell(message: str) -> None:
     """Print one line for people; of several workers that fail, the first one's alone.
 
-    Not worker 0's: a disk may be full, or a GPU broken, for another one only.
+    Not worker 0's: a disk may be full, or a GPU broken, for another one only. Workers of torchrun
+    have no place in common where one could see that another has told, so that each tells.
     """
-    if is_worker():
+    if place := os.environ.get(MEETING):
         try:
-            Path(f"{os.environ[MEETING]}.told").touch(exist_ok=False)
+            Path(f"{place}.told").touch(exist_ok=False)
         except OSError:
             return
     print(f"xstilts: {message}", file=sys.stderr, flush=True)

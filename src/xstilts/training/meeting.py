@@ -190,8 +190,10 @@ class Pulse:
             now = time.monotonic()
             oldest = min((since for _, since in [*self.seen.values()]), default=now)
             if now - oldest > self.silence:
-                launch.tell(GONE)
-                os._exit(2)
+                try:
+                    launch.tell(GONE)
+                finally:  # the end is what matters: nobody may be there to read the line
+                    os._exit(2)
 
     def _look(self, number: int) -> None:
         """At one node's last beat; one that is done is not looked at any more."""
