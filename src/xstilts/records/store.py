@@ -39,6 +39,12 @@ def run_of(record: dict[str, Any]) -> tuple[str, str] | None:
     return None if found is None else (str(found[0]), str(found[1]))
 
 
+def is_file() -> bool:
+    """Whether the store is a file: for the processes of one machine, as SQLite's locks are."""
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return not given or given.startswith("sqlite:")
+
+
 def database() -> Path | None:
     """The store's file; None where it is a server, or where nothing was tracked yet."""
     given = os.environ.get("MLFLOW_TRACKING_URI", "")

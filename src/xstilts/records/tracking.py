@@ -72,7 +72,7 @@ def track(
         enabled: False, a rank other than 0, or XSTILTS_TRACKING=off yields a tracker that
             drops everything, so callers never ask.
     """
-    if _off() or not enabled or os.environ.get("RANK", "0") != "0":
+    if off() or not enabled or os.environ.get("RANK", "0") != "0":
         yield Tracker()
         return
     with _sigterm_raises():
@@ -251,7 +251,7 @@ def tag_claims(study: str, verdicts: Mapping[str, str]) -> None:
         tracking_store.legal(f"{tracking_view.CLAIM}{claim}"): verdict
         for claim, verdict in verdicts.items()
     }
-    if not tags or _off():
+    if not tags or off():
         return
     with _told():
         client = tracking_store.open_store()
@@ -312,7 +312,7 @@ def _told() -> Iterator[None]:
         ) from error
 
 
-def _off() -> bool:
+def off() -> bool:
     """Whether nothing is to be tracked."""
     return os.environ.get("XSTILTS_TRACKING", "").lower() in {"off", "0", "no", "false"}
 

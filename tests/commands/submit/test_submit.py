@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.commands import graph
 from xstilts.commands.submit import ledger
-from xstilts.commands.submit.job import MORE, run_job
+from xstilts.commands.submit.job import MORE, Job, run_job
 from xstilts.commands.submit.record import show_record
 from xstilts.commands.submit.show import show_submit
 from xstilts.commands.submit.status import show_status
@@ -215,6 +215,44 @@ def test_a_job_runs_its_cells_round_a_failed_one() -> None:
     assert found[1].code == 3
     assert found[3] is not None
     assert "told" in Path(found[3].log).read_text()
+
+
+def test_jobs_track_on_a_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file on a shared disk is no place where many machines may write at once."""
+    submission = submit()
+    cell = submission.cells["fetch@small/world--nouns"]
+    submission.cells[cell.name] = changed(cell, "echo tracking ${XSTILTS_TRACKING:-live}", ())
+    monkeypatch.delenv("XSTILTS_TRACKING", raising=False)
+    for uri in ("", "sqlite:///mlruns/mlflow.db", "http://server:5000", "postgresql://server/db"):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert Job(submission, "7_0", 100).run([cell.name]) == 0
+        ledger.marker_file(cell.name).unlink()
+    (log,) = Path(".state/logs").glob("fetch*nouns.log")
+    said = [line for line in log.read_text().splitlines() if line.startswith("tracking")]
+    assert said == ["tracking off", "tracking off", "tracking live", "tracking live"]
+
+
+def test_runs_of_jobs_are_in_the_store_when_they_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who opens the store after a submitted study finds what `dvc repro` would have put there."""
+    for name in ("MLFLOW_TRACKING_URI", "XSTILTS_TRACKING"):
+        monkeypatch.delenv(name, raising=False)
+    submission = submit()
+    name = "fetch@small/world--nouns"
+    assert Job(submission, "7_0", 100).run([name]) == 0
+    leave()
+    assert not Path("mlruns/mlflow.db").exists()
+    monkeypatch.setenv("XSTILTS_TRACKING", "off")
+    show_record()
+    assert not Path("mlruns/mlflow.db").exists(), "who wants none has none"
+    monkeypatch.delenv("XSTILTS_TRACKING")
+    for added in (1, 0):
+        show_record()
+        assert f"runs added to MLflow: {added}\n" in capsys.readouterr().out
+    Path("mlruns/mlflow.db").write_text("no database")
+    show_record()
+    assert "the runs are not in MLflow: the MLflow store failed" in capsys.readouterr().out
 
 
 def changed(cell: graph.Cell, command: str, after: tuple[str, ...]) -> graph.Cell:

@@ -21,7 +21,7 @@ from xstilts.commands.submit import ledger
 from xstilts.commands.submit.ledger import DONE, FAILED, RUNNING, STOPPED, Marker, Submission
 from xstilts.core import files
 from xstilts.core.errors import UserError
-from xstilts.records import code
+from xstilts.records import code, store
 
 MORE = 75  # exit code: there is more to do, in another job of the same number
 RESERVE = 1.2  # times the longest cell of this job so far must be left for another one
@@ -126,13 +126,23 @@ class Job:
             out.write(f"== {title}, {time.strftime('%F %T')}: {cell.command}\n".encode())
             out.flush()
             self._process = subprocess.Popen(
-                cell.command, shell=True, stdout=out, stderr=out, start_new_session=True
+                cell.command,
+                shell=True,
+                stdout=out,
+                stderr=out,
+                env=_environment(),
+                start_new_session=True,
             )
             if self.stopped:  # while it started
                 self.stop(signal.SIGTERM, None)
             code = self._process.wait()
             self._process = None
         return code
+
+
+def _environment() -> dict[str, str]:
+    """A cell's: jobs of many machines track in no file; `record` adds their runs at the end."""
+    return {**os.environ, **({"XSTILTS_TRACKING": "off"} if store.is_file() else {})}
 
 
 def _hash(path: str) -> str:

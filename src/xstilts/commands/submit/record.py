@@ -2,6 +2,7 @@
 
 Jobs call no DVC, whose locks are those of one machine. One process records all cells that are done,
 with one writing of each lock, once no job is left that could read what moves into DVC's cache.
+Nor do they track in a file (job.py): their runs are then made of what they recorded, here as well.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from xstilts.commands.submit import ledger
 from xstilts.commands.submit.states import queue
 from xstilts.core import design, files
 from xstilts.core.errors import UserError
+from xstilts.records import store, tracking
 
 PATIENCE = 600  # seconds for a `submit` that is at work
 
 
 def show_record(of: str | None = None) -> None:
-    """Record all cells of a study that are done.
+    """Record all cells of a study that are done, and make the MLflow runs that are missing.
 
     Args:
         of: the submission whose last job this is; None: the study in use.
@@ -49,3 +51,14 @@ def show_record(of: str | None = None) -> None:
             files.write_json(ledger.recorded_file(of), {"cells": len(done), "when": time.time()})
     rest = f"of {len(cells)}, not done: {len(ledger.undone(cells))}"
     console.print(f"cells recorded in dvc.lock: {len(done)}; {rest}")
+    _track(console, loaded.study)
+
+
+def _track(console: Console, study: str) -> None:
+    """Make the runs of jobs that tracked none; a failing store is told and stops nothing."""
+    if tracking.off() or not store.is_file():
+        return
+    try:
+        console.print(f"runs added to MLflow: {tracking.sync(study)}")
+    except UserError as error:
+        console.print(f"the runs are not in MLflow: {error}", markup=False)
