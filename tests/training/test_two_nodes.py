@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -127,6 +128,23 @@ def by_torchrun(
         nodes.start(n, folder, [*usual, f"--node-rank={n}", "-m", *ALONE], **more) for n in (0, 1)
     )
     return first, second
+
+
+def test_deepspeed_starts_workers_too(
+    laid: Callable[..., Path], nodes: two_nodes.Nodes, of_two: bytes
+) -> None:
+    """By the command of the page, but that each node starts its own: none has SSH."""
+    folder = laid("nodes: 2")
+    hosts = "".join(f"{address} slots=1\n" for address in two_nodes.ADDRESSES)
+    (folder / "hosts").write_text(hosts)
+    page = (projects.ROOT / "docs/multi-node.md").read_text()
+    (told,) = re.findall(r"(?m)^(deepspeed .*) xstilts ", page)
+    where = ["--no_ssh", "--master_addr", two_nodes.ADDRESSES[0], "--master_port", "29533"]
+    name, *options = told.split()
+    commands = ([name, *where, f"--node_rank={n}", *options, *ALONE] for n in (0, 1))
+    off = {"XSTILTS_TRACKING": "off"}
+    ended_well(*(nodes.start(n, folder, command, **off) for n, command in enumerate(commands)))
+    assert weights(folder) == of_two
 
 
 def after_a_state(folder: Path, of: subprocess.Popen[str]) -> None:
