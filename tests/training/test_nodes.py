@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -199,6 +200,19 @@ def test_a_worker_of_torchrun_tells_its_line(
     told(**WORKER)
     launch.tell("the disk is full")
     assert capsys.readouterr().err == "xstilts: the disk is full\n"
+
+
+def test_a_launcher_need_not_say_how_many_workers_a_node_has(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DeepSpeed's does not: all workers would count as one node's, and none would watch another."""
+    told(**WORKER)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE")
+    monkeypatch.setattr(meeting, "_join", lambda machine: Mock())
+    monkeypatch.setattr(meeting, "_see_that_all_are_alike", lambda machine, code: None)
+    with meeting.of_nodes(TWO, "code"):
+        assert launch.on_this_node(8) == 4
+        assert list(meeting.Pulse(Mock()).seen) == [1]
 
 
 # A worker whose peers are silent, and whose main thread waits for them as in torch's C++ code.

@@ -145,6 +145,8 @@ def test_deepspeed_starts_workers_too(
     off = {"XSTILTS_TRACKING": "off"}
     ended_well(*(nodes.start(n, folder, command, **off) for n, command in enumerate(commands)))
     assert weights(folder) == of_two
+    software = files.read_json(folder / "provenance/small/pretrain/small.json")["software"]
+    assert (software["nodes"], software["processes"]) == (2, 2)
 
 
 def after_a_state(folder: Path, of: subprocess.Popen[str]) -> None:

@@ -51,6 +51,7 @@ def of_nodes(machine: Machine, code: str) -> Iterator[None]:
     Raises:
         UserError: nodes did not come, are not alike, or one was lost on the way.
     """
+    os.environ.setdefault("LOCAL_WORLD_SIZE", str(machine.processes))  # DeepSpeed does not say it
     store = _join(machine)
     pulse = Pulse(store)
     pulse.start()
