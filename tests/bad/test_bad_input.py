@@ -19,6 +19,7 @@ from xstilts.commands.use import use as use_study
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 Spoil = Callable[[], None]
 STUDY, PARAMS, MACHINE = Path("studies/small.yaml"), Path("params.yaml"), Path("machine.yaml")
+KEPT = "study: small\nsettings: {training: {batch: 4}}\n"  # written by hand: not to be lost
 CARD = """---
 configs:
 - config_name: mnli
@@ -159,6 +160,15 @@ CASES = [
         "params.yaml holds settings of the study small, which would be lost",
     ),
     Case("params of another form", write(PARAMS, "- 1"), "study use", "params.yaml: "),
+    *(
+        Case(f"use over params.yaml {name}", write(PARAMS, text), "study use small", says)
+        for name, text, says in (
+            ("that is no YAML", "study: small\nsettings: {training: {batch: 4}", "no valid YAML"),
+            ("with an unknown key", f"{KEPT}studdy: x\n", "params.yaml: studdy: unknown key"),
+            ("in conflict", f"<<<<<<< HEAD\n{KEPT}=======\n>>>>>>> b\n", "no valid YAML"),
+            ("of comments alone", "# settings: {training: {batch: 4}}\n", "params.yaml: "),
+        )
+    ),
     Case(
         "unknown stage key",
         lambda: None,
@@ -228,6 +238,24 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 ) -> None:
     """In a project where nothing has run."""
     refused(case.spoil, case.command, case.says, **case.environment)
+
+
+@pytest.mark.parametrize("text", ["", " \n", None])
+def test_params_that_say_nothing_are_written_by_the_mend(
+    text: str | None, project: Path, refused: Callable[..., str], cli: Cli
+) -> None:
+    """Nothing is lost by it; what was written by hand, only its writer can mend."""
+    message = refused(PARAMS.unlink if text is None else write(PARAMS, text), "study use", "params")
+    assert message.endswith("`xstilts study use NAME`")
+    assert cli("study", "list").returncode == 0
+    assert cli("study", "use", "small").returncode == 0
+    assert yaml.safe_load(PARAMS.read_text()) == {"study": "small", "settings": {}}
+
+
+def test_settings_with_nothing_behind_them_are_none(project: Path) -> None:
+    """As a person leaves the line who has taken the last one out."""
+    write(PARAMS, "study: small\nsettings:\n")()
+    use_study(None)
 
 
 def test_a_hub_out_of_reach_is_told_within_seconds(project: Path, cli: Cli) -> None:

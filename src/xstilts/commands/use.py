@@ -64,15 +64,10 @@ def _compiled(study: Study) -> dict[str, Any]:
 
 
 def _used(name: str | None) -> InUse:
-    """What params.yaml says; nothing where there is none, or none that can be read, if a study is
-    named.
-    """
-    try:
-        used = design.in_use()
-    except UserError:
-        if name is None:
-            raise
+    """What params.yaml says; nothing where it is missing or empty, if a study is named."""
+    if name is not None and design.blank():
         return InUse.model_construct(study="", settings={})
+    used = design.in_use()
     if name not in (None, used.study) and used.settings:
         raise UserError(
             f"{paths.PARAMS} holds settings of the study {used.study}, which would be lost. Mend: "
@@ -83,7 +78,7 @@ def _used(name: str | None) -> InUse:
 
 def show_studies() -> None:
     """Names and titles of studies/, the one in use marked."""
-    used = design.in_use().study if paths.PARAMS.exists() else None
+    used = None if design.blank() else design.in_use().study
     table = Table("", "study", "title", box=None)
     for path in sorted(paths.STUDIES.glob("*.yaml")):
         study = read_study(path.stem)

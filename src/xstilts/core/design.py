@@ -18,7 +18,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from xstilts.core import files, flow, paths
 from xstilts.core.errors import UserError
@@ -42,15 +42,30 @@ class InUse(Strict):
     study: str = Field(pattern=r"^[a-z][a-z0-9_]*(-[a-z0-9_]+)*$")
     settings: dict[str, Any] = Field(default_factory=dict)  # over those of the study's file
 
+    @field_validator("settings", mode="before")
+    @classmethod
+    def none_are_set(cls, value: Any) -> Any:
+        """`settings:` with nothing behind it."""
+        return {} if value is None else value
+
 
 def in_use() -> InUse:
     """What params.yaml says.
 
     Raises:
-        UserError: it is missing, or is no such file.
+        UserError: it is missing or empty, or is no such file.
     """
-    mend = "write it with `xstilts study use NAME`"
+    if blank():
+        how = "empty" if paths.PARAMS.exists() else "missing"
+        raise UserError(f"{paths.PARAMS} is {how}. Mend: write it with `xstilts study use NAME`")
+    # Written by hand, so that it is not for us to write it again.
+    mend = "mend that line, or delete the file and run `xstilts study use NAME`"
     return parse(InUse, load_yaml(paths.PARAMS, mend), paths.PARAMS, mend)
+
+
+def blank() -> bool:
+    """Whether params.yaml says nothing: it is not there, or empty."""
+    return not paths.PARAMS.exists() or not paths.PARAMS.read_bytes().strip()
 
 
 def load(study: str | None = None) -> Params:
