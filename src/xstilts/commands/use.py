@@ -29,20 +29,20 @@ def use(name: str | None) -> None:
     """Compile a study, or the one in use again, into design/ and design.json.
 
     Raises:
-        UserError: there is no such study, it does not compile, or params.yaml holds settings of
-            another one. Then everything is as it was.
+        UserError: there is no such study, it does not compile, params.yaml holds settings of
+            another one, or the disk is full or forbidden. Then the study in use is as it was.
     """
     used = _used(name)
     name = name or used.study
     settings = used.settings if used.study == name else {}
     study = read_study(name, settings)
     content = _compiled(study)
-    if used.study != name:
-        text = PARAMS.format(study=name, file=paths.study_file(name))
-        files.write_bytes(paths.PARAMS, text.encode())
-    design.write(content)
+    design.write(content, settings)
     dvc_files.write(content)
     settings_file.write(study, content)
+    if used.study != name:  # last: the study that was in use is so until all of this one is there
+        text = PARAMS.format(study=name, file=paths.study_file(name))
+        files.write_bytes(paths.PARAMS, text.encode())
     loaded = design.load(name)
     console = Console(soft_wrap=True)
     for line in seen.lines(loaded):

@@ -14,14 +14,14 @@ file say now is refused.
 from __future__ import annotations
 
 import json
-import shutil
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from xstilts.core import files, flow, paths
-from xstilts.core.errors import UserError
+from xstilts.core.errors import UserError, disk
 from xstilts.core.params import Params
 from xstilts.core.strict import Strict, load_yaml, parse
 
@@ -90,6 +90,10 @@ def load_run(word: str, study: str, key: str) -> Params:
         wrong = f"{word} of the study {study} has no key {key!r}"
         raise UserError(f"{wrong}. Mend: use one of {known or '(none)'}")
     content = files.read_json(path)
+    if content != _runs(word, whole)[key]:  # of a writer that was killed, or changed by hand
+        raise UserError(
+            f"{path} is not what {paths.design(study)} says. Mend: `xstilts study use {study}`"
+        )
     if word == "transfer":
         content |= files.read_json(paths.run_design("targets", study, study))
     return _parsed({"study": study, **content}, path)
@@ -112,16 +116,17 @@ def _fresh(study: str) -> Json:
     return whole
 
 
-def fingerprint(study: str) -> str:
-    """sha256 of all that a design is compiled from; comments and layout do not count."""
-    used = in_use()
-    return files.sha256_json(
-        [
-            study_content(study),
-            used.settings if used.study == study else {},
-            load_yaml(paths.PINS, "mend the file") if paths.PINS.exists() else None,
-        ]
-    )
+def fingerprint(study: str, settings: Json | None = None) -> str:
+    """sha256 of all that a design is compiled from; comments and layout do not count.
+
+    Args:
+        settings: those that go over the study's file; None: those of params.yaml.
+    """
+    if settings is None:
+        used = in_use()
+        settings = used.settings if used.study == study else {}
+    pins = load_yaml(paths.PINS, "mend the file") if paths.PINS.exists() else None
+    return files.sha256_json([study_content(study), settings, pins])
 
 
 def study_content(name: str) -> Any:
@@ -161,21 +166,33 @@ def merged(content: Any, over: Json) -> Any:
     return {**content, **put}
 
 
-def write(content: Json) -> None:
-    """Write all files of a study below design/; the whole one last, as it says that all are there.
+def write(content: Json, settings: Json | None = None) -> None:
+    """Write all files of a study below design/, or where one cannot be written none of them.
+
+    All drafts are written before the first takes its place. Then runs come first, the whole after
+    them, as it says that they are there, and last go the files of runs that are no more: a writer
+    that is killed leaves no run without its file.
 
     Args:
         content: a study's params, as the compiler gives them.
+        settings: as for `fingerprint`.
+
+    Raises:
+        UserError: the disk is full, read-only or forbidden; then everything is as it was.
     """
     study = content["study"]
-    whole = paths.design(study)
-    whole.unlink(missing_ok=True)
+    new = {paths.design(study): {FROM: fingerprint(study, settings), **content}}
     for word in (*flow.WORDS, "targets"):
-        if word in RUNS:
-            shutil.rmtree(paths.run_design(word, study, "x").parent, ignore_errors=True)
-        for key, part in _runs(word, content).items():
-            write_ordered(paths.run_design(word, study, key), part)
-    write_ordered(whole, {FROM: fingerprint(study), **content})
+        runs = _runs(word, content).items()
+        new |= {paths.run_design(word, study, key): part for key, part in runs}
+    with disk(paths.design(study)), ExitStack() as drafts:  # put in place in the reverse order
+        for path, value in new.items():
+            drafts.enter_context(files.draft(path)).write_bytes(_ordered(value))
+    with disk(paths.design(study)):
+        for word in RUNS:
+            for path in paths.run_design(word, study, "x").parent.glob("*.json"):
+                if path not in new:
+                    path.unlink()
 
 
 def _runs(word: str, content: Json) -> dict[str, Json]:
@@ -188,5 +205,9 @@ def _runs(word: str, content: Json) -> dict[str, Json]:
 
 def write_ordered(path: Path, value: Json) -> None:
     """Write JSON in the order of its keys, which is that of the study: tables follow it."""
+    files.write_bytes(path, _ordered(value))
+
+
+def _ordered(value: Json) -> bytes:
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    files.write_bytes(path, (text + "\n").encode())
+    return (text + "\n").encode()

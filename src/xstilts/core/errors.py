@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -16,10 +17,21 @@ KEPT = "and run the same command again; what was done before is kept"
 FULL = {
     errno.ENOSPC: ("the disk is full", f"make room (old versions go by `dvc gc -w`) {KEPT}"),
     errno.EDQUOT: ("your disk quota is used up", f"make room (`dvc gc -w`) or ask for more {KEPT}"),
+    errno.EFBIG: (
+        "the shell allows no file of this size",
+        f"`ulimit -f unlimited` {KEPT}",
+    ),
     errno.EROFS: ("the file system is read-only", f"mount it writable {KEPT}"),
 }
 DENIED = ("you have no permission for it", f"chown or chmod it {KEPT}")
-REASONS = {**FULL, errno.EACCES: DENIED, errno.EPERM: DENIED}
+BLOCKED = ("a file is where a folder belongs", f"move that file away {KEPT}")
+INSTEAD = ("a folder is where a file belongs", f"move that folder away {KEPT}")
+REASONS = {
+    **FULL,
+    **dict.fromkeys((errno.EACCES, errno.EPERM), DENIED),
+    **dict.fromkeys((errno.EEXIST, errno.ENOTDIR), BLOCKED),
+    errno.EISDIR: INSTEAD,
+}
 # What libraries say that pass on no errno: safetensors, arrow, torch.
 NUMBER = re.compile(r"\b(?:os error|errno) (\d+)", re.I)
 DRAFT = re.compile(r"\.(.+?)(?:\.[^.]*-\d+|\.old)?\.tmp")  # what a file is called in the making
@@ -56,8 +68,19 @@ def disk(place: Path) -> Iterator[None]:
                 raise
             number = errno.ENOSPC
         wrong, mend = REASONS[number]
-        named = "/".join(DRAFT.sub(r"\1", part) for part in Path(name or place).parts)
+        path = Path(name or place)
+        if number in (errno.EEXIST, errno.ENOTDIR):
+            blocks = [one for one in (*reversed(path.parents), path) if not _may_hold(one)]
+            if not blocks:
+                raise
+            path = blocks[0]
+        named = "/".join(DRAFT.sub(r"\1", part) for part in path.parts)
         raise UserError(f"{named.replace('//', '/')}: {wrong}. Mend: {mend}") from error
+
+
+def _may_hold(path: Path) -> bool:
+    """Whether a path is a folder, or free to become one."""
+    return path.is_dir() or not os.path.lexists(path)
 
 
 def _full(place: Path) -> bool:

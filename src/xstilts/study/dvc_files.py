@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from xstilts.core import design, files, flow, paths
+from xstilts.core.errors import disk
 from xstilts.core.params import Params
 from xstilts.core.strict import load_yaml
 from xstilts.records import code
@@ -35,17 +36,19 @@ def write(content: Mapping[str, Any]) -> None:
 
     Their dvc.lock files stay, as the entries of other studies in /dvc.lock do.
     """
-    study = content["study"]
-    for name in ("dvc.yaml", "design.json"):  # the second was written by version 0.1.0
-        for old in paths.PIPELINES.glob(f"*/*/{name}"):
-            old.unlink()
+    study, new = content["study"], set[Path]()
     runs = {word: _stage(word, content) for word in flow.WORDS}
     if len(content["transfer"]) > LARGE:
         template = load_yaml(Path("dvc.yaml"), MEND)["stages"]
         for group, part in _groups(content, runs).items():
-            _write_group(paths.PIPELINES / study / group, part, template, study)
+            new.add(_write_group(paths.PIPELINES / study / group, part, template, study))
         runs |= {word: {} for word in SHARDED}
     design.write_ordered(paths.DESIGN, {"runs": len(content["transfer"]), **runs})
+    with disk(paths.PIPELINES):
+        for name in ("dvc.yaml", "design.json"):  # the second was written by version 0.1.0
+            for old in paths.PIPELINES.glob(f"*/*/{name}"):
+                if old not in new:
+                    old.unlink()
 
 
 def _stage(word: str, content: Mapping[str, Any]) -> Json:
@@ -112,8 +115,8 @@ def _stages_of(run: str, content: Mapping[str, Any]) -> dict[str, str]:
     return {"subsample": subset, "intermediate": run, "transfer": run}
 
 
-def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
-    """One dvc.yaml with the root's stages, and the runs that it is for."""
+def _write_group(folder: Path, part: Json, template: Json, study: str) -> Path:
+    """One dvc.yaml with the root's stages, and the runs that it is for; its path."""
     stages = {}
     for word in SHARDED:
         do = template[word]["do"]
@@ -122,3 +125,4 @@ def _write_group(folder: Path, part: Json, template: Json, study: str) -> None:
     # Inside, as `dvc params diff` lists all that comes from a file of its own.
     text = yaml.safe_dump({"vars": [part], "stages": stages}, sort_keys=False)
     files.write_bytes(folder / "dvc.yaml", (HEAD.format(study=study) + text).encode())
+    return folder / "dvc.yaml"
