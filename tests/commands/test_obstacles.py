@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from xstilts.commands.obstacles import obstacles
+from xstilts.commands.obstacles import Obstacle, obstacles
+from xstilts.core import design, files, paths
 from xstilts.core.params import Params
 from xstilts.study.compiler import compile_study
 from xstilts.study.schema import Study
@@ -37,6 +38,20 @@ def test_what_is_not_pinned_is_named_with_the_command_that_pins_it(
 def test_a_study_of_the_control_world_lacks_nothing(study: dict[str, Any]) -> None:
     """It needs no network and no mirror."""
     assert found(study) == {}
+
+
+def test_a_size_above_the_prepared_rows_is_named(project: Path) -> None:
+    """A mirror may hold fewer than were published; `subsample` would say so hours later."""
+    assert obstacles(design.load()) == []
+    counts = {"splits": {"train": {"qaa": {"rows": 30}}}}
+    files.write_json(paths.statistics("small", "world_qa"), counts)
+    assert obstacles(design.load()) == [
+        Obstacle(
+            "world_qa",
+            "size 40 is larger than the 30 training rows of qaa.train.parquet",
+            "take a size up to 30 or `all`, or prepare more rows",
+        )
+    ]
 
 
 def test_a_licensed_set_that_went_away_is_named(

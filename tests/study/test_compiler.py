@@ -145,7 +145,7 @@ def test_a_new_size_or_seed_leaves_every_other_key_as_it_was(
     if number >= len(grids):
         study["baseline_seeds"] = [7, *study["baseline_seeds"]]
     else:
-        grids[number][axis].insert(0, 11)
+        grids[number][axis].insert(0, 10)
     after = compiled(study)
     for word in ("fetch", "prepare", "intermediate", "transfer", "targets"):
         assert before[word].items() <= after[word].items(), word

@@ -55,6 +55,8 @@ WORLD_CASES = [
     ("baseline_seeds", [1, 1], "baseline_seeds: .*twice"),
     (f"{TARGET}.languages", [], "world_classes.languages: "),
     (f"{GRID}.languages", [], "intermediate.0.languages: "),
+    (f"{GRID}.sizes", [61], "intermediate.0.sizes: size 61 is larger than the 60 training rows"),
+    (GRID, QA | {"task": "world_classes", "sizes": [41]}, "size 41 is larger than the 40 training"),
     (f"{GRID}.sizes", [0], "intermediate.0.sizes.0.*greater than 0"),
     (f"{GRID}.sizes", [-5], "intermediate.0.sizes.0.*greater than 0"),
     (f"{GRID}.sizes", ["some"], "intermediate.0.sizes.0"),

@@ -1,7 +1,7 @@
 """What of a study cannot run here, why, and the mend: found before anything runs.
 
-`xstilts plan` prints it. Looks at params.yaml, the environment and a mirror's files; asks no
-network.
+`xstilts plan` prints it. Looks at params.yaml, the environment, a mirror's files and the counts of
+prepared rows; asks no network.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from xstilts.commands.estimate import Estimate
 from xstilts.core.errors import UserError
 from xstilts.core.params import Fetch, Params
 from xstilts.sources import card, mirror
@@ -35,7 +36,22 @@ def obstacles(loaded: Params) -> list[Obstacle]:
         users = [one.task for one in loaded.prepare.values() if Path(one.fetched).name == key]
         what = " ".join(dict.fromkeys(users)) or spec.dataset
         found += _found(what, _of_data(spec, what))
-    return found + _found("the model", _of_model(loaded))
+    return found + _of_sizes(loaded) + _found("the model", _of_model(loaded))
+
+
+def _of_sizes(loaded: Params) -> list[Obstacle]:
+    """Sizes above the rows that are at hand; in a mix a task gives as many as it has."""
+    estimate, found = Estimate(loaded), dict[Obstacle, None]()
+    for spec in loaded.subsample.values():
+        mixed = len({tuple(one.rows) for one in spec.subsets}) > 1
+        for one in () if mixed else spec.subsets:
+            have = estimate.subset_rows(one)
+            if isinstance(one.size, int) and have is not None and have < one.size:
+                files = ", ".join(Path(name).name for name in one.rows)
+                why = f"size {one.size} is larger than the {have} training rows of {files}"
+                mend = f"take a size up to {have} or `all`, or prepare more rows"
+                found[Obstacle(one.task, why, mend)] = None
+    return list(found)
 
 
 def _found(what: str, reasons: Iterable[str]) -> list[Obstacle]:

@@ -19,6 +19,7 @@ from xstilts.core.strict import parse
 from xstilts.kinds.spec import KINDS
 from xstilts.model.codes import CODES, lacks
 from xstilts.sources.places import MIRROR
+from xstilts.sources.world.spec import World
 from xstilts.study.pins import Pins
 from xstilts.study.schema import Study, rate_name
 from xstilts.tasks.base import Split, Task
@@ -181,8 +182,15 @@ class Design:
             raise self.fail(where, f"{wrong} ({most})", "take a smaller one, or a larger model")
 
     def check_size(self, task: Task, language: str, size: Size, where: str) -> None:
-        """The published number of rows; a mirror may hold fewer, which `subsample` checks."""
+        """The published number of rows; a mirror may hold fewer, which `plan` and `subsample` see.
+
+        The control world has as many as the study asks of it.
+        """
         rows = task.train_rows.get(language)
+        if task.dataset.startswith("world/"):
+            world = self.study.data.world or World.model_validate({})
+            made = getattr(world, task.name.removeprefix("world_"), None)
+            rows = made if isinstance(made, int) else getattr(made, "train", None)
         if isinstance(size, int) and rows is not None and size > rows:
             wrong = f"size {size} is larger than the {rows} training rows of {task.name} {language}"
             raise self.fail(where, wrong, "take a smaller size or `all`")
