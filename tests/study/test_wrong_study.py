@@ -44,6 +44,11 @@ WORLD_CASES = [
     (f"{GRID}.languages", ["xx"], "intermediate.0.languages: world_qa has no language 'xx'"),
     (f"{TARGET}.languages", ["xx"], "world_classes.languages: .* no language 'xx'"),
     (f"{TARGET}.source_language", "qab", "source_language: world_classes has no language 'qab'"),
+    *(
+        ("targets.world_bitext.source_language", wrong,
+         f"world_bitext.source_language: world_bitext has no language '{re.escape(wrong)}'")
+        for wrong in ("qaz", "", "é", "..", "en")
+    ),
     ("pretrain.scratch.corpora.0.languages", ["xx"], "corpora.0: .* no language 'xx'"),
     ("pretrain.scratch.corpora.0.split", "test", "corpora.0: world_text has no test split"),
     ("targets.world_bitext.split", "train", "world_bitext: world_bitext has no train split"),

@@ -13,6 +13,7 @@ from xstilts.study.schema import MUL, StudyTarget
 from xstilts.tasks.base import Split, Task
 
 PROTOCOL_LAYERS = 24  # protocols name their layer for XLM-R Large
+PIVOT, WORLD_PIVOT = "en", "qaa"  # what the pairs of a target that is not trained translate
 
 
 def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
@@ -60,6 +61,9 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         out |= _trained(design, task, spec, where)
         variants = _variants(design, task, spec, out["training"], where)
         return out | {"variants": variants | _sources(design, task, spec, out, where)}
+    pivot = WORLD_PIVOT if task.dataset.startswith("world/") else PIVOT
+    known = tuple(dict.fromkeys((pivot, *task.languages)))
+    design.language(task, spec.source_language, known, f"{where}.source_language")
     design.check_model(task, {}, where)
     if spec.variants or spec.rates or spec.sources:
         wrong = f"{name} is not fine-tuned, so it would be scored again as it is"
