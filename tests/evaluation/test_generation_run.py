@@ -35,7 +35,7 @@ def small(study: dict[str, Any]) -> dict[str, Any]:
             "sources": {"two": ["qac"]},
             "variants": {
                 "adapter": {"adapter": {"rank": 2, "modules": ["q", "v"]}},
-                "prompt": {"prompt": 2, "learning_rate": 1.0},
+                "prompt": {"prompt": 2, "learning_rate": 0.9},
             },
         }
     }

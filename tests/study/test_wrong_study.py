@@ -126,6 +126,13 @@ WORLD_CASES = [
     ("training.learning_rate", float("inf"), "training: learning_rate: .*finite number"),
     ("training.learning_rate", float("nan"), "training: learning_rate: .*finite number"),
     ("training.sweep", [1e-3, float("inf")], "training: sweep.1: .*finite number"),
+    ("training.learning_rate", 1e30, "training: learning_rate: .*less than 1"),
+    (f"{GRID}.training", {"learning_rate": 1}, "intermediate.0.training: learning_rate: .*less"),
+    *(
+        ("training.sweep", [1e-3, rate], f"training: sweep.1: .*{says}")
+        for rate, says in ((-1e-3, "greater than 0"), (0, "greater than 0"), (1e30, "less than 1"))
+    ),
+    (f"{TARGET}.training", {"sweep": [1e-3, 0.001]}, "training: sweep: 0.001 occurs twice"),
     ("training.weight_decay", float("inf"), "training: weight_decay: .*finite number"),
     ("training.clip", float("inf"), "training: clip: .*finite number"),
     (f"{GRID}.training", {"epochs": float("inf")}, "intermediate.0.training: epochs: .*finite"),

@@ -14,14 +14,14 @@ from typing import Any
 from xstilts import tasks
 from xstilts.core import paths
 from xstilts.core.errors import UserError
-from xstilts.core.params import Size, Training
+from xstilts.core.params import Size
 from xstilts.core.strict import parse
 from xstilts.kinds.spec import KINDS
 from xstilts.model.codes import CODES, lacks
 from xstilts.sources.places import MIRROR
 from xstilts.sources.world.spec import World
 from xstilts.study.pins import Pins
-from xstilts.study.schema import Study, rate_name
+from xstilts.study.schema import Study, StudyTraining, rate_name
 from xstilts.tasks.base import Split, Task
 
 USUAL_LENGTH = 128  # tokens
@@ -136,8 +136,8 @@ class Design:
         """Name the study's defaults, and not their first use, where one of them is wrong."""
         given = self.study.training
         budget = {} if {"steps", "epochs"} & given.keys() else {"epochs": 1}
-        filled = {"batch": 1, "learning_rate": 1, **budget, **given}
-        parse(Training, filled, f"{self.place}: training", "mend the study")
+        filled = {"batch": 1, "learning_rate": 0.1, **budget, **given}
+        parse(StudyTraining, filled, f"{self.place}: training", "mend the study")
 
     def training(
         self, override: Mapping[str, Any], where: str, validated: bool = True
@@ -153,7 +153,7 @@ class Design:
             base |= {"select": "last", "sweep": []}
         where = f"{where}.training"
         content = over(base, override)
-        merged = parse(Training, content, f"{self.place}: {where}", "mend the study")
+        merged = parse(StudyTraining, content, f"{self.place}: {where}", "mend the study")
         if merged.validated and not validated:
             wrong = "there are no validation rows to choose by"
             raise self.fail(where, wrong, "leave `select: best` and `sweep` out")

@@ -12,7 +12,15 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from xstilts.core import design, paths
 from xstilts.core.errors import UserError
-from xstilts.core.params import Aggregate, Architecture, Corpus, Method, Mixing, SeenSet
+from xstilts.core.params import (
+    Aggregate,
+    Architecture,
+    Corpus,
+    Method,
+    Mixing,
+    SeenSet,
+    Training,
+)
 from xstilts.core.strict import Seed, Strict, parse
 from xstilts.model import published
 from xstilts.sources.world.spec import World
@@ -40,6 +48,16 @@ Rate = Annotated[float, Field(gt=0, lt=1)]
 Rates = Annotated[list[Rate], AfterValidator(_once)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  # fit for a part of a run's id
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
+class StudyTraining(Training):
+    """A training as a study asks for it: at rates that a model can be trained at.
+
+    Stages read a plain `Training`, which is part of the code that they run.
+    """
+
+    learning_rate: Rate
+    sweep: Rates = Field(default_factory=list)
 
 
 class Data(Strict):
