@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,43 @@ def test_an_output_that_git_tracks_is_refused(stages: list[str]) -> None:
     subprocess.run(["git", "add", "-f", "data/fetch"], check=True)
     with pytest.raises(UserError, match="is already tracked by SCM"):
         graph.record(stages)
+
+
+RESTORE = "settle its conflict, or restore it with git"
+BROKEN: list[tuple[str, bytes | None, str]] = [
+    ("design.json", b"{", "`xstilts study use`"),
+    ("design.json", None, "`xstilts study use`"),
+    ("dvc.lock", b"<<<<<<< HEAD\nschema: '2.0'\n=======\n>>>>>>> b # @small/\n", RESTORE),
+    ("dvc.lock", b"- a # @small/\n", RESTORE),
+    ("dvc.lock", b"\xff # @small/\n", RESTORE),
+    ("dvc.yaml", b"stages: [", "restore it with git"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "mend"), BROKEN)
+def test_what_dvc_cannot_read_is_named_with_its_own_mend(
+    name: str, content: bytes | None, mend: str, stages: list[str]
+) -> None:
+    """By every verb that asks DVC: plan, submit, repro, record."""
+    Path(name).unlink() if content is None else Path(name).write_bytes(content)
+    loaded = design.load()
+    asked: list[Callable[[], object]] = [
+        lambda: graph.signed(loaded),
+        lambda: graph.ready(loaded),
+        lambda: graph.record([graph.CODE]),
+    ]
+    for ask in asked:
+        with pytest.raises(UserError) as caught:
+            ask()
+        assert name in str(caught.value)
+        assert str(caught.value).endswith(f" Mend: {mend}")
+        assert "\n" not in str(caught.value)
+
+
+def test_a_copy_without_git_is_told_of_both_mends(stages: list[str]) -> None:
+    """An archive of the project: DVC is set up for git, which is not there."""
+    shutil.rmtree(".git")
+    with pytest.raises(UserError, match=r"not a git repository.*Mend: `git init`, or without"):
+        graph.record([graph.CODE])
+    subprocess.run(["dvc", "config", "--local", "core.no_scm", "true"], check=True)
+    graph.record([graph.CODE])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,15 @@ LOCK = Path("dvc.lock")
 GONE = ("deleted", "not in cache")  # DVC's words for what is not here
 CODE = "code"  # the stage that hashes code: what follows it depends on hashes alone
 Changes = dict[str, list[Any]]
+# What DVC names where it cannot read a project -> the mend; the first that fits.
+MENDS = {
+    "design.json": "`xstilts study use`",
+    "dvc.lock": "settle its conflict, or restore it with git",
+    "pipelines/": "`xstilts study use`",
+    "dvc.yaml": "restore it with git",
+    "not a git repository": "`git init`, or without git `dvc config --local core.no_scm true`",
+    "not inside of a DVC repository": "`dvc init`",
+}
 
 
 @dataclass(frozen=True)
@@ -190,22 +200,18 @@ def record(names: Sequence[str]) -> None:
     Raises:
         UserError: DVC cannot do it.
     """
-    from dvc.exceptions import DvcException
     from dvc.repo import lock_repo
 
     made: dict[str, list[Any]] = {}
-    try:
-        with _repo() as repo, lock_repo(repo):
-            _ask_git_once(repo)
-            stages = {_name(stage.addressing): stage for stage in repo.index.stages}
-            for stage in (stages[name] for name in names):
-                stage.save()
-                stage.commit()
-                made.setdefault(stage.path, []).append(stage)
-            for some in made.values():
-                some[0].dvcfile.dump_stages(some, update_pipeline=False)
-    except DvcException as error:
-        raise _refused(error, "dvc commit") from error
+    with _repo("dvc commit") as repo, lock_repo(repo):
+        _ask_git_once(repo)
+        stages = {_name(stage.addressing): stage for stage in repo.index.stages}
+        for stage in (stages[name] for name in names):
+            stage.save()
+            stage.commit()
+            made.setdefault(stage.path, []).append(stage)
+        for some in made.values():
+            some[0].dvcfile.dump_stages(some, update_pipeline=False)
 
 
 def _ask_git_once(repo: Any) -> None:
@@ -293,16 +299,13 @@ def linked() -> bool:
     """
     from dvc_objects.fs.generic import test_links
 
-    try:
-        repo = _repo()
-    except UserError:
-        return False
-    with repo:
+    with suppress(UserError), _repo() as repo:
         cache = repo.cache.local
         wanted = [kind for kind in cache.cache_types if kind != "copy"]
         Path(cache.path).mkdir(parents=True, exist_ok=True)
         beside = repo.fs.join(repo.root_dir, "output")  # tried under another name in this folder
         return bool(test_links(wanted, cache.fs, cache.path, repo.fs, beside))
+    return False
 
 
 def _changed(repo: Any, loaded: Params, allow_missing: bool = False) -> set[str]:
@@ -353,22 +356,26 @@ def _status(repo: Any) -> Changes:
     return found
 
 
-def _repo() -> Any:
-    """DVC's view of this project."""
+@contextmanager
+def _repo(command: str = "dvc status") -> Iterator[Any]:
+    """DVC's view of this project; what DVC refuses while it is looked at is told in one line."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     for library in ("dvc", "dvc_data", "dvc_objects"):  # their bars would break ours,
         logging.getLogger(library).setLevel(logging.CRITICAL)  # and what is wrong our line tells
     try:
-        return Repo()
+        with Repo() as repo:
+            yield repo
     except DvcException as error:
-        raise _refused(error) from error
+        raise _refused(error, command) from error
 
 
 def _refused(error: Exception, command: str = "dvc status") -> UserError:
     reason = " ".join(str(error).split())
-    return UserError(f"`{command}` failed: {reason}. Mend: run it by hand to see more")
+    usual = f"run `{command}` by hand to see more"
+    mend = next((mend for said, mend in MENDS.items() if said in reason), usual)
+    return UserError(f"`{command}` failed: {reason}. Mend: {mend}")
 
 
 def _name(addressing: str) -> str:
@@ -378,5 +385,6 @@ def _name(addressing: str) -> str:
 
 def ever_run(study: str) -> bool:
     """Whether a dvc.lock holds any stage of a study."""
-    texts = [path.read_text(encoding="utf-8") for path in locks(study) if path.exists()]
+    # A byte that is no UTF-8 is for DVC to tell.
+    texts = [path.read_text("utf-8", "replace") for path in locks(study) if path.exists()]
     return any(f"@{study}/" in text or f"@{study}:" in text for text in texts)
