@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -340,6 +341,16 @@ def test_what_cannot_be_compared_is_one_line(
     assert says in str(caught.value)
     assert " Mend: " in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_printed_after_the_line_of_an_unknown_revision(
+    study: Path, cli: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """Packs of git that are open at the end of the program tell so by a traceback each."""
+    subprocess.run(["git", "gc", "-q"], check=True)
+    done = cli("verify", "nope")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_lock_of_another_study_or_in_conflict_is_named(study: Path, shown: Any) -> None:

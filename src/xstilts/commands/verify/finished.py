@@ -99,13 +99,16 @@ def find(reference: str) -> Place:
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc.scm import resolve_rev
 
     root = Path(reference).expanduser()
     if (root / LOCK).is_file():
         return folder(root, str(root))
     try:
-        repo = DVCFileSystem(rev=f"{reference}^{{commit}}", subrepos=True).repo
-        commit = repo.get_rev()
+        with Repo() as here:  # closes git's packs, also where there is no such commit
+            commit = resolve_rev(here.scm, f"{reference}^{{commit}}")
+        repo = DVCFileSystem(rev=commit, subrepos=True).repo
     except DvcException as error:
         raise UserError(
             f"{reference} is neither a git revision of this repository nor a folder with a "
