@@ -176,3 +176,11 @@ def test_a_wrong_command_is_exit_code_2_and_told(arguments: tuple[str, ...], cli
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "Error" in done.stderr
+
+
+@pytest.mark.parametrize("port", ["99999999", "-1", "0"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    """By the range of its option; the socket would say so by an OverflowError."""
+    done = CliRunner().invoke(cli.app, ["ui", "--port", port])
+    assert done.exit_code == 2
+    assert "--port" in done.output

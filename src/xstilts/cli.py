@@ -316,7 +316,11 @@ def where() -> None:
 
 
 @app.command()
-def ui(port: Annotated[int, typer.Option(help="Loopback port of the server.")] = 5000) -> None:
+def ui(
+    port: Annotated[
+        int, typer.Option(help="Loopback port of the server.", min=1, max=65535)
+    ] = 5000,
+) -> None:
     """Open the MLflow UI: print the address of the study's runs, serve until Ctrl-C."""
     from xstilts.commands.view import serve
 
