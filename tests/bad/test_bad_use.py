@@ -8,7 +8,7 @@ from pathlib import Path
 import conftest
 import pytest
 
-from xstilts.commands.use import use
+from xstilts.commands.use import show_studies, use
 from xstilts.core import design, files, paths
 from xstilts.core.errors import UserError
 
@@ -115,3 +115,13 @@ def test_a_folder_in_the_place_of_a_file_is_named(project: Path) -> None:
     Path("design/small.json").mkdir()
     with pytest.raises(UserError, match=r"^design/small\.json: a folder is where a file belongs"):
         use("small")
+
+
+@pytest.mark.parametrize("title", ["[/red] of [bold]", "[not a style]"])
+def test_a_title_in_brackets_is_printed_as_it_is(
+    title: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a person's text, and no markup of ours."""
+    conftest.write_study(conftest.small_study() | {"title": title})
+    show_studies()
+    assert title in capsys.readouterr().out

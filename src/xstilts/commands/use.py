@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from xstilts.benchmarks import seen
 from xstilts.commands.graph import cells
@@ -82,5 +83,5 @@ def show_studies() -> None:
     table = Table("", "study", "title", box=None)
     for path in sorted(paths.STUDIES.glob("*.yaml")):
         study = read_study(path.stem)
-        table.add_row("*" if path.stem == used else "", path.stem, study.title)
+        table.add_row("*" if path.stem == used else "", path.stem, Text(study.title))
     Console().print(table)

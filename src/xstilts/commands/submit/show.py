@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from xstilts.commands import graph
@@ -191,7 +192,8 @@ def _table(submission: Submission, machine: Machine) -> Table:
         cells = sum(len(some) for some in one.jobs.values())
         after = ", ".join(one.after)
         asked = _asked(machine, one, submission.nodes[one.name])
-        table.add_row(one.name, str(len(one.jobs)), str(cells), asked, after, one.follows or "")
+        follows = one.follows or ""
+        table.add_row(one.name, str(len(one.jobs)), str(cells), escape(asked), after, follows)
     return table
 
 
