@@ -119,6 +119,7 @@ def test_sentences_and_paths_are_never_cut(
     """In a log of 80 columns a path that is cut cannot be copied."""
     folder = project / "[a folder]" / ("x" * 90)
     shutil.copytree(project / "studies", folder / "studies")
+    shutil.copy(project / "dvc.yaml", folder)
     monkeypatch.chdir(folder)
     used = cli("study", "use", "small", COLUMNS="80").stdout
     assert used.endswith("cells. Next: `xstilts plan`, then `dvc repro`.\n")
@@ -184,3 +185,41 @@ def test_a_port_that_is_none_is_refused(port: str) -> None:
     done = CliRunner().invoke(cli.app, ["ui", "--port", port])
     assert done.exit_code == 2
     assert "--port" in done.output
+
+
+@pytest.mark.parametrize(
+    ("place", "mend"), [("project/docs/deep", "{root}/project"), ("elsewhere", "the folder of a p")]
+)
+@pytest.mark.parametrize("verb", ["code", "plan", "study list"])
+def test_outside_of_a_projects_root_nothing_is_read_or_written(
+    verb: str,
+    place: str,
+    mend: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """`code` wrote a folder of 73 files in any place, others named files that are elsewhere."""
+    (tmp_path / "project/studies").mkdir(parents=True)
+    (tmp_path / "project/dvc.yaml").touch()
+    (tmp_path / place).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / place)
+    monkeypatch.setattr(sys, "argv", ["xstilts", *verb.split()])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    said = f"xstilts: there is no project in {Path.cwd()}. Mend: cd {mend.format(root=tmp_path)}"
+    assert capsys.readouterr().err.startswith(said)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize("words", [["version"], ["protocol"], ["plan", "--help"], ["--help"]])
+def test_what_needs_no_project_is_answered_anywhere(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Help, and verbs on files of one's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["xstilts", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0

@@ -40,6 +40,7 @@ app.add_typer(track_app, name="track")
 
 Key = Annotated[str, typer.Argument(help="A run: KEY of the study in use, or STUDY/KEY.")]
 Study = Annotated[str | None, typer.Argument(help="A compiled study; else the one in use.")]
+ANYWHERE = ("version", "protocol", "score", "export")  # verbs that need no project
 PURPOSE = {
     "fetch": "Bring the raw files of a pinned data set.",
     "prepare": "Turn a task's raw rows into the schema of its kind; statistics and leak check.",
@@ -342,10 +343,26 @@ def version() -> None:
     typer.echo(__version__)
 
 
+def _see_that_here_is_a_project(words: list[str]) -> None:
+    """All paths are from a project's root: elsewhere a verb would miss, or write, its files."""
+    verb = next((word for word in words if not word.startswith("-")), None)
+    if verb in (None, *ANYWHERE) or "--help" in words or _is_project(Path()):
+        return
+    here = Path.cwd()
+    root = next((folder for folder in here.parents if _is_project(folder)), None)
+    where = root or "the folder of a project, which has dvc.yaml and studies/"
+    raise UserError(f"there is no project in {here}. Mend: cd {where}")
+
+
+def _is_project(folder: Path) -> bool:
+    return (folder / "dvc.yaml").is_file() and (folder / "studies").is_dir()
+
+
 def main() -> None:
     """Entry point: people's mistakes are one line and exit code 2."""
     gc.disable()  # imports make no garbage, and looking for it costs a second; stages turn it on
     try:
+        _see_that_here_is_a_project(sys.argv[1:])
         app()
     except UserError as error:
         from xstilts.training.launch import tell
