@@ -1,5 +1,6 @@
 """The command line: each verb has a purpose, starts fast, and a person's mistake is exit code 2."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -223,3 +224,20 @@ def test_what_needs_no_project_is_answered_anywhere(
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert end.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "written"), [(["scores", "--markdown"], "Δ ±\n".encode()), (["scores"], b"? \xb1\n")]
+)
+def test_no_encoding_of_the_output_ends_a_table(
+    words: list[str], written: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Latin-1 has no Δ: a person reads on, and a program is given UTF-8."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["xstilts", *words])
+    monkeypatch.setattr(cli, "_see_that_here_is_a_project", lambda words: None)
+    monkeypatch.setattr(cli, "app", lambda: print("Δ ±"))
+    cli.main()
+    out.flush()
+    assert out.buffer.getvalue() == written  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ dvc repro                  run it
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -358,9 +359,20 @@ def _is_project(folder: Path) -> bool:
     return (folder / "dvc.yaml").is_file() and (folder / "studies").is_dir()
 
 
+def _write_any_text(words: list[str]) -> None:
+    """Let no encoding of a terminal or pipe end a table: Δ and ± are in most of them.
+
+    What it lacks becomes `?` for people; what another program reads is UTF-8 wherever it goes.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        read = not {"--csv", "--json", "--latex", "--markdown"}.isdisjoint(words)
+        sys.stdout.reconfigure(encoding="utf-8" if read else None, errors="replace")
+
+
 def main() -> None:
     """Entry point: people's mistakes are one line and exit code 2."""
     gc.disable()  # imports make no garbage, and looking for it costs a second; stages turn it on
+    _write_any_text(sys.argv[1:])
     try:
         _see_that_here_is_a_project(sys.argv[1:])
         app()
