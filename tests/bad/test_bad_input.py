@@ -116,6 +116,13 @@ CASES = [
         "study use small",
         "studies/small.yaml is no valid YAML",
     ),
+    Case("empty study", write(STUDY, ""), "study use small", "studies/small.yaml: it is empty"),
+    Case(
+        "study that is a list",
+        write(STUDY, "- 1"),
+        "study use small",
+        "studies/small.yaml: it is no mapping",
+    ),
     Case(
         "broken YAML of another study",
         write(Path("studies/other.yaml"), "study: ["),

@@ -266,3 +266,10 @@ def test_copies_in_the_cache_take_room_where_dvc_makes_them(
     assert set(Path().iterdir()) == before, "what was tried is gone"
     plan.show_plan()
     assert ("their copies in DVC's cache" in capsys.readouterr().out) != links
+
+
+@pytest.mark.parametrize("flops", [-5.0, 0.0, float("nan"), float("inf")])
+def test_a_rate_that_no_gpu_has_is_refused(flops: float) -> None:
+    """Hours below 0, or none at all, would be printed as an estimate."""
+    with pytest.raises(UserError, match=r"--flops .* Mend: give one above 0"):
+        plan.show_plan(flops)

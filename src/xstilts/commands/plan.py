@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -17,6 +18,7 @@ from xstilts.commands.obstacles import obstacles
 from xstilts.commands.peaks import Peaks
 from xstilts.commands.tables import plain
 from xstilts.core import design, files, flow, paths
+from xstilts.core.errors import UserError
 from xstilts.core.params import Intermediate, Params
 from xstilts.study import dvc_files
 
@@ -288,7 +290,10 @@ def show_plan(flops: float | None = None, seed_sd: float | None = None) -> None:
         seed_sd: points between seeds, for the smallest gain.
 
     Raises:
-        UserError: the study is not compiled; DVC is not there or cannot read the project.
+        UserError: the study is not compiled; DVC is not there or cannot read the project; `flops`
+            are none.
     """
+    if flops is not None and not 0 < flops < math.inf:
+        raise UserError(f"--flops {flops:g}: no rate of a GPU. Mend: give one above 0, as 1e14")
     loaded = design.load()
     show(loaded, graph.pending(loaded), flops, seed_sd)

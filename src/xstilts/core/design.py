@@ -152,7 +152,11 @@ def _study_file(name: str, source: str) -> Any:
         known = ", ".join(sorted(file.stem for file in paths.STUDIES.glob("*.yaml"))) or "none"
         wrong = f"{source}there is no study {name!r} ({path} is missing)"
         raise UserError(f"{wrong}. Mend: use one of {known}")
-    return load_yaml(path, "mend the file")
+    content = load_yaml(path, "mend the file")
+    if not isinstance(content, dict):
+        wrong = "it is empty" if content is None else "it is no mapping of keys to values"
+        raise UserError(f"{source}{path}: {wrong}. Mend: write `study: {name}` and what it needs")
+    return content
 
 
 def merged(content: Any, over: Json) -> Any:

@@ -80,6 +80,8 @@ def _pretrain(design: Design, pins: Pins) -> dict[str, Any]:
     for number, corpus in enumerate(scratch.corpora):
         where = f"pretrain.scratch.corpora.{number}"
         task = design.task(corpus.task, where)
+        if not corpus.languages:
+            raise design.fail(where, "there is no language", "name some in `languages`")
         for language in corpus.languages:
             design.language(task, language, (*task.languages, *task.train_languages), where)
             design.need(task, corpus.split, language, where, text=True)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -70,7 +70,7 @@ class Data(Strict):
 class Scratch(Strict):
     """Phase i from scratch: a small XLM-R on the study's own text."""
 
-    corpora: list[Corpus]
+    corpora: list[Corpus] = Field(min_length=1)
     architecture: Architecture
     training: dict[str, Any]
     seed: Seed = 1
@@ -109,6 +109,11 @@ class PretrainChoice(Strict):
             if one.set not in NAMES and one.set not in OTHERS:
                 others = ", ".join(OTHERS)
                 raise ValueError(f"unknown set {one.set!r}: take the name of a task, or {others}")
+            if unknown := set(one.splits).difference(get_args(Split)):
+                known = ", ".join(get_args(Split))
+                raise ValueError(
+                    f"unknown split {min(unknown)!r} of {one.set}: take some of {known}"
+                )
         return value
 
     @model_validator(mode="after")
