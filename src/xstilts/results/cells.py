@@ -22,7 +22,6 @@ from xstilts.results import inference, scores
 from xstilts.results.samples import Sample, measure
 from xstilts.results.scores import Group, Run, ScoreRow
 from xstilts.results.summary import Target
-from xstilts.tasks.kinship import TRANSLATED
 
 TOLERANCE = 1e-3  # points between a score and what its examples add up to
 
@@ -91,9 +90,16 @@ def targets(params: Params, rows: Sequence[ScoreRow]) -> Iterator[Target]:
 
 
 def read_cells(
-    params: Params, target: Target, folders: Mapping[str, Path], rows: Sequence[ScoreRow]
+    params: Params,
+    target: Target,
+    folders: Mapping[str, Path],
+    rows: Sequence[ScoreRow],
+    translated: bool,
 ) -> dict[str, Sample]:
     """All runs on one target: language -> sample.
+
+    Args:
+        translated: whether its languages have the same rows; see `aligned`.
 
     Raises:
         UserError: runs were scored on different examples, or these contradict the scores.
@@ -103,7 +109,7 @@ def read_cells(
     tables = {name: _read(folders[name] / "examples.parquet", target.name) for name in names}
     languages = params.targets[target.name].languages
     ids = {language: _part(tables[names[0]], language)[0] for language in languages}
-    shared = aligned(ids, params.targets[target.name].task in TRANSLATED)
+    shared = aligned(ids, translated)
     runs = [run_of(main[name, target.name, languages[0]]) for name in names]  # one for all
     cells = {}
     for language in languages:

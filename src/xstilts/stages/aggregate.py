@@ -31,6 +31,7 @@ from xstilts.results.inference import SIGNIFICANT
 from xstilts.results.scores import BEST, Row, Run, ScoreRow
 from xstilts.results.summary import TargetResult
 from xstilts.sources.distance import distance
+from xstilts.tasks.kinship import TRANSLATED
 from xstilts.tasks.languages import LANGUAGES
 
 ARTIFACTS = (
@@ -126,7 +127,8 @@ def measured(
     results = []
     with observe.progress("intervals", len(params.targets)) as advance:
         for target in targets(params, rows):
-            cells = read_cells(params, target, folders, rows)
+            translated = params.targets[target.name].task in TRANSLATED
+            cells = read_cells(params, target, folders, rows, translated)
             if target.name in chosen:
                 cells = {name: one.named(BEST, chosen[target.name]) for name, one in cells.items()}
             results.append(summary.measure(target, cells))

@@ -61,14 +61,19 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
         out |= _trained(design, task, spec, where)
         variants = _variants(design, task, spec, out["training"], where)
         return out | {"variants": variants | _sources(design, task, spec, out, where)}
+    _check_untrained(design, task, spec, where)
+    return out
+
+
+def _check_untrained(design: Design, task: Task, spec: StudyTarget, where: str) -> None:
+    """Of a target that is scored by the encoder as it is."""
     pivot = WORLD_PIVOT if task.dataset.startswith("world/") else PIVOT
     known = tuple(dict.fromkeys((pivot, *task.languages)))
     design.language(task, spec.source_language, known, f"{where}.source_language")
     design.check_model(task, {}, where)
     if spec.variants or spec.rates or spec.sources:
-        wrong = f"{name} is not fine-tuned, so it would be scored again as it is"
+        wrong = f"{task.name} is not fine-tuned, so it would be scored again as it is"
         raise design.fail(where, wrong, "leave `variants`, `rates` and `sources` out")
-    return out
 
 
 def check_kept(design: Design) -> None:
