@@ -356,7 +356,7 @@ def _see_that_here_is_a_project(words: list[str]) -> None:
 
 
 def _is_project(folder: Path) -> bool:
-    return (folder / "dvc.yaml").is_file() and (folder / "studies").is_dir()
+    return any((folder / name).exists() for name in ("dvc.yaml", "params.yaml", "studies"))
 
 
 def _write_any_text(words: list[str]) -> None:

@@ -147,9 +147,13 @@ def test_a_key_given_twice_is_refused(project: Path) -> None:
 
 def test_a_file_of_another_form_is_refused(project: Path) -> None:
     """An empty file, a list, a text."""
-    for text in ("", "- 1", "text"):
+    for text, says in (
+        ("", "params.yaml is empty"),
+        ("- 1", "params.yaml: "),
+        ("text", "params.yaml: "),
+    ):
         Path("params.yaml").write_text(text)
-        assert refusal(design.load).startswith("params.yaml: ")
+        assert refusal(design.load).startswith(says)
 
 
 def test_the_machine_is_optional_and_strict(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from xstilts.commands.submit.job import MORE, Job, run_job
 from xstilts.commands.submit.record import show_record
 from xstilts.commands.submit.show import show_submit
 from xstilts.commands.submit.status import show_status
-from xstilts.core import design
+from xstilts.core import design, files
 from xstilts.core.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("studied")
@@ -48,7 +48,10 @@ def mark(cell: graph.Cell, state: str, submission: str = "earlier", code: int = 
         code=code,
     ).write()
     for output in cell.outputs if state == ledger.DONE else ():
-        Path(output).mkdir(parents=True, exist_ok=True)
+        if Path(output).suffix == ".json":  # statistics, which are read
+            files.write_json(Path(output), {"splits": {}})
+        else:
+            Path(output).mkdir(parents=True, exist_ok=True)
 
 
 def states() -> dict[str, str]:
