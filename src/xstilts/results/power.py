@@ -72,10 +72,10 @@ def noise(kept: Contrasts | None, baseline: str, examples: int) -> Noise:
     """
     if kept is None or len(kept.places) < 2 or baseline not in kept.places:
         return Noise(EXAMPLE_SD**2 / examples, "assumed")
-    joint, none = kept.spread.examples, kept.places[baseline]
-    own = [place for place in kept.places.values() if place != none]
-    gains = [joint[one, one] + joint[none, none] - 2 * joint[one, none] for one in own]
-    return Noise(max(0.0, float(np.median(gains))), f"of {len(own)} gains")
+    others = [name for name in kept.places if name != baseline]
+    gains = [kept.measure({name: 1.0, baseline: -1.0})[1] for name in others]
+    by_examples = [parts[-1].variance for parts in gains]  # the last part (Spread.parts)
+    return Noise(float(np.median(by_examples)), f"of {len(others)} gains")
 
 
 def smallest_gain(
