@@ -7,13 +7,14 @@ from typing import Any
 from xstilts import tasks
 from xstilts.benchmarks import protocols
 from xstilts.kinds.spec import KINDS
+from xstilts.sources.world.distance import SOURCE
 from xstilts.sources.world.spec import World
 from xstilts.study.design import Design, over
 from xstilts.study.schema import MUL, StudyTarget
 from xstilts.tasks.base import Split, Task
 
 PROTOCOL_LAYERS = 24  # protocols name their layer for XLM-R Large
-PIVOT, WORLD_PIVOT = "en", "qaa"  # what the pairs of a target that is not trained translate
+PIVOT = "en"  # what the pairs of a target that is not trained translate
 
 
 def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
@@ -67,7 +68,7 @@ def target(design: Design, name: str, spec: StudyTarget) -> dict[str, Any]:
 
 def _check_untrained(design: Design, task: Task, spec: StudyTarget, where: str) -> None:
     """Of a target that is scored by the encoder as it is."""
-    pivot = WORLD_PIVOT if task.dataset.startswith("world/") else PIVOT
+    pivot = SOURCE if task.dataset.startswith("world/") else PIVOT
     known = tuple(dict.fromkeys((pivot, *task.languages)))
     design.language(task, spec.source_language, known, f"{where}.source_language")
     design.check_model(task, {}, where)
