@@ -79,6 +79,16 @@ def wanted(task: Task) -> SimpleNamespace:
     )
 
 
+def obtained(name: str, place: Path) -> Task:
+    """A task whose rows, as far as the mirror has them, have been brought to a folder."""
+    task = tasks.load(name)
+    spec = wanted(task)
+    if not spec.configs and not spec.urls:
+        pytest.skip(f"the mirror has no {name}")
+    obtain.dataset(spec, place, Observe(quiet=True))
+    return task
+
+
 def test_labels_are_in_the_sources_order() -> None:
     """A swapped pair of labels trains and scores without any error."""
     for name in ("mnli", "anli", "xnli", "udpos_2_7", "wikiann", "ocnli"):
@@ -113,11 +123,7 @@ def test_rows_are_those_that_the_datasets_library_reads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_every_row_of_the_mirror_is_read(name: str, tmp_path: Path) -> None:
     """Rows read + rows left out = rows that the mirror's manifest says its files have."""
-    task = tasks.load(name)
-    spec = wanted(task)
-    if not spec.configs and not spec.urls:
-        pytest.skip(f"the mirror has no {name}")
-    obtain.dataset(spec, tmp_path, Observe(quiet=True))
+    task = obtained(name, tmp_path)
     listed = manifest()
     for split, language in cells(task):
         if name == "lareqa":
@@ -135,11 +141,7 @@ def test_every_row_of_the_mirror_is_read(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(set(PUBLISHED) & TRANSLATED - {"lareqa"}))
 def test_rows_under_one_id_are_translations(name: str, tmp_path: Path) -> None:
     """They have one label (of PAWS-X nearly all); rows that meet by chance agree by chance."""
-    task = tasks.load(name)
-    spec = wanted(task)
-    if not spec.configs and not spec.urls:
-        pytest.skip(f"the mirror has no {name}")
-    obtain.dataset(spec, tmp_path, Observe(quiet=True))
+    task = obtained(name, tmp_path)
     split = next(one for one in ("test", "validation") if one in dict(cells(task)))
     languages = [language for one, language in cells(task) if one == split]
     read_rows = [read.read_split(task, tmp_path, one, split).rows for one in languages]
