@@ -17,6 +17,7 @@ from xstilts.core import paths
 from xstilts.core.files import read_json, write_json
 from xstilts.report.data import Results, Row, series_text
 from xstilts.results.scores import ALL, ZERO_SHOT
+from xstilts.results.summary import headlines
 
 POINTS = 50  # of a curve, at most
 LINES = 100  # curves; of more, those of the baseline and of each series' largest size are kept
@@ -145,8 +146,4 @@ def _checks(results: Results) -> dict[str, float]:
 
 def _headlines(results: Results) -> Sequence[Row]:
     """The headline of every setting on every target."""
-    return [
-        row
-        for row in results.summary
-        if row["target"] != ALL and row["language"] == results.headline(row["target"])
-    ]
+    return [row for row in headlines(results.summary) if row["target"] != ALL]
