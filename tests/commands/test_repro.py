@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress
 
 from xstilts.commands import graph, repro
 from xstilts.core.errors import UserError
@@ -84,6 +89,31 @@ def test_a_stage_that_has_changed_again_is_told(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(graph, "record", lambda names: None)
     with pytest.raises(UserError, match=r"long was run and has changed again. Mend"):
         stages.through(1)
+
+
+def test_a_stage_that_is_being_started_is_ended_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first one takes seconds to start, in which it is not among those that run."""
+    monkeypatch.chdir(tmp_path)
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda process, number: ended.append((process, number)))
+
+    class Slow:
+        """Is told to end while it starts a process, which ends when it is told."""
+
+        def start(self, *given: Any) -> Any:
+            at_once.stop(signal.SIGTERM, None)
+            return SimpleNamespace(pid=7)
+
+        def ended(self, process: Any, seconds: float) -> int:
+            assert ended, "it would run to its end"
+            return -ended[0][1]
+
+    forks: Any = Slow()
+    at_once = repro.Jobs(forks, Console(), Progress())
+    assert not at_once.run("transfer@a/x", "xstilts transfer a/x", {})
+    assert ended == [(7, signal.SIGTERM)]
 
 
 def test_trainings_side_by_side_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:

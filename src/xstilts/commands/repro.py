@@ -70,6 +70,8 @@ class Jobs:
         log.parent.mkdir(parents=True, exist_ok=True)
         process = self.forks.start(command, log, environment)
         self.running[name] = process
+        if self.stopped:  # while it was being started, when `stop` did not know of it
+            self._end(process)
         row = self.bar.add_task(name, total=None)
         while (code := self.forks.ended(process, 0.05)) is None:
             self._look(row, log)
@@ -93,8 +95,11 @@ class Jobs:
         """End all stages as this process was ended."""
         self.stopped = number
         for process in list(self.running.values()):
-            with suppress(ProcessLookupError):  # it ended by itself
-                os.kill(process.pid or 0, number)
+            self._end(process)
+
+    def _end(self, process: ForkServerProcess) -> None:
+        with suppress(ProcessLookupError):  # it ended by itself
+            os.kill(process.pid or 0, self.stopped)
 
 
 def log_file(name: str) -> Path:
