@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from xstilts.core import determinism
 from xstilts.core.machine import Machine
@@ -51,6 +52,18 @@ def test_a_cpu_without_avx2_is_told_once_and_in_provenance(
         determinism.apply(MACHINE)
     assert capsys.readouterr().err.count("no x86 with AVX2") == 1
     assert determinism.asked(MACHINE)["float32_products"] == "torch"
+
+
+@pytest.mark.parametrize("number", [0, 7, 2**63 - 1])
+def test_a_stream_begins_as_torchs_own_without_a_look_at_the_stack(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """`torch.manual_seed` formats the stack three times where there is no GPU, at each update."""
+    torch.manual_seed(number)
+    usual = torch.rand(5)
+    monkeypatch.setattr("traceback.format_stack", lambda *_: pytest.fail("the stack is read"))
+    determinism.seed(number)
+    assert torch.equal(torch.rand(5), usual)
 
 
 PRODUCTS = """

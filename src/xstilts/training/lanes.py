@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from xstilts.core import kernels
+from xstilts.core import determinism, kernels
 
 # model, place of a micro-batch -> its loss
 Learn = Callable[[Any, int], Tensor]
@@ -47,7 +47,7 @@ class Lanes:
             start, models = len(found), [self.engine, *self.models]
             numbers = range(start, min(start + len(models), len(seeds)))
             if len(numbers) == 1:
-                torch.manual_seed(seeds[start])
+                determinism.seed(seeds[start])
                 one = loss(self.engine, start)
                 self.engine.backward(one * scale)
                 found.append(one.detach())
