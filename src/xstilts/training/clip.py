@@ -27,7 +27,8 @@ def by_rows(engine: Any) -> None:
     tables = {id(module.weight) for module in modules}
     stage = engine.zero_optimization_stage()
     if stage == 0:
-        engine.clip_fp32_gradients = lambda: _clip(engine, tables)
+        weights = list(engine.module.parameters())  # to look for them takes as long as to clip them
+        engine.clip_fp32_gradients = lambda: _clip(engine, weights, tables)
     elif stage < 3:
         usual = engine.optimizer.get_grad_norm_direct
 
@@ -58,9 +59,9 @@ def _shrunk(gradient: Tensor, parameter: Tensor | None, tables: set[int]) -> Ten
     return row_norms(gradient, torch.float64)
 
 
-def _clip(engine: Any, tables: set[int]) -> None:
+def _clip(engine: Any, weights: Sequence[Tensor], tables: set[int]) -> None:
     """As torch's clip_grad_norm_: all gradients times what brings their norm down to the limit."""
-    found = rows.gradients(engine.module, engine.rows)
+    found = rows.gradients(weights, engine.rows)
     norms = [
         torch.linalg.vector_norm(row_norms(gradient) if id(weight) in tables else gradient)
         for weight, gradient in found

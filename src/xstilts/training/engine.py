@@ -213,6 +213,8 @@ def initialize(
     engine.layout = replace(layout, processes=workers.size)
     if engine.layout.alone:
         engine.enable_backward_allreduce = False  # nobody to copy gradients together for
+    if engine.layout.plain:
+        engine.zero_grad = engine.optimizer.zero_grad  # DeepSpeed's looks for all weights anew
     engine.rows = rows.of(engine)
     clip.by_rows(engine)
     return engine

@@ -10,6 +10,7 @@ gradients of an update together, training/clip.py measures them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -171,8 +172,8 @@ def of(engine: Any) -> Rows | None:
     return Rows(embedding, engine.optimizer)
 
 
-def gradients(model: nn.Module, rows: Rows | None) -> list[tuple[Tensor, Tensor]]:
+def gradients(weights: Iterable[Tensor], rows: Rows | None) -> list[tuple[Tensor, Tensor]]:
     """Each weight that has a gradient, and that gradient; of the word embedding's, its rows."""
     read = {} if rows is None else {id(rows.weight): rows.gradient}
-    found = [(one, read.get(id(one), one.grad)) for one in model.parameters()]
+    found = [(one, read.get(id(one), one.grad)) for one in weights]
     return [(one, gradient) for one, gradient in found if gradient is not None]
