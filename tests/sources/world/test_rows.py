@@ -1,6 +1,7 @@
 """The rows of the world's tasks say what their labels say, and text says nothing of classes."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ LABELLED = ("classes", "tags", "new_classes", "new_tags")
 
 
 @cache
-def languages() -> dict[str, Language]:
+def languages() -> Mapping[str, Language]:
     """Those of seed 1, made once: sentences are read word by word."""
     return make_languages(1)
 

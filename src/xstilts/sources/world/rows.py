@@ -8,7 +8,7 @@ changes no row that was there before. In all languages row i says the same thing
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from xstilts.sources.world.words import CLASSES, CORE, NOUNS, VERBS, Language
@@ -97,7 +97,7 @@ def bitext_rows(language: Language, pivot: Language, seed: int, size: int) -> li
 
 
 def text_rows(
-    languages: dict[str, Language], seed: int, size: int, parallel: bool
+    languages: Mapping[str, Language], seed: int, size: int, parallel: bool
 ) -> Iterator[Row]:
     """The pretraining text: one thing said twice, each word in a language of its own.
 

@@ -10,7 +10,10 @@ a world without parallel text the words are as they were, and what would be para
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal
 
 NOUNS, VERBS, CLASSES = 240, 16, 4
@@ -50,7 +53,8 @@ class Language:
         return self.origins[noun] != "alone"
 
 
-def make_languages(seed: int, parallel: bool = True) -> dict[str, Language]:
+@lru_cache
+def make_languages(seed: int, parallel: bool = True) -> Mapping[str, Language]:
     """All languages, keyed by code, source first; no word means two things in any of them."""
     rng = random.Random(f"{seed}/languages")
     taken: set[str] = set()
@@ -66,7 +70,7 @@ def make_languages(seed: int, parallel: bool = True) -> dict[str, Language]:
         if not parallel:
             origins = ["same" if origin == "same" else "alone" for origin in origins]
         made[code] = Language(code, tuple(own), tuple(acts), tuple(origins))
-    return made
+    return MappingProxyType(made)
 
 
 def _origins(rng: random.Random, count: int, shares: Shares) -> list[Origin]:
