@@ -20,4 +20,7 @@ if not any((Path("/dev") / name).exists() for name in GPU):
     determinism.prepare(machine.load_machine())  # before numpy and torch
     for _name in (*(f"xstilts.stages.{word}" for word in flow.WORDS), *LATE):
         importlib.import_module(_name)
+    _code = importlib.import_module("xstilts.records.code")
+    for _name in flow.WORDS:
+        _code.identity(_name)  # of what has just been imported, which is what the forks run
     gc.freeze()
