@@ -5,6 +5,7 @@ The base of params.yaml, machine.yaml, pins.yaml, references.yaml and the study 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -21,6 +22,7 @@ from pydantic import (
 from xstilts.core.errors import UserError
 
 M = TypeVar("M", bound="Strict")
+UNION = re.compile(r"constrained-|literal\[")  # how pydantic names types of which a value has one
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy takes; torch and Python take more
 
 
@@ -38,19 +40,30 @@ class Strict(BaseModel):
         of = cls.model_fields[info.field_name or ""].annotation
         given = value if isinstance(value, list) else [value]
         if bool not in (of, *get_args(of)) and any(isinstance(one, bool) for one in given):
-            raise ValueError("a number or text is expected, not true or false")
+            raise ValueError(
+                "a number or text is expected, not true or false, "
+                "as which YAML reads yes, no, on and off that stand without quotes"
+            )
         return value
 
 
 def describe(error: ValidationError) -> str:
     """Say where a pydantic error is and what it is, in one line."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "top level"
-    problem = {"extra_forbidden": "unknown key", "missing": "key is missing"}.get(
-        first["type"], first["msg"].removeprefix("Value error, ")
-    )
-    more = len(error.errors()) - 1
-    return f"{place}: {problem}" + (f" (and {more} more)" if more else "")
+    errors = error.errors()
+    place, told = errors[0]["loc"], errors[:1]
+    beside = [one for one in errors if one["loc"][:-1] == place[:-1]]
+    if any(UNION.match(str(part)) for one in beside for part in one["loc"][-1:]):
+        place, told = place[:-1], beside  # one of each type that the value may have
+    problem = "; or ".join(map(_problem, told))
+    more = len(errors) - len(told)
+    where = ".".join(map(str, place)) or "top level"
+    return f"{where}: {problem}" + (f" (and {more} more)" if more else "")
+
+
+def _problem(error: Any) -> str:
+    """What one of pydantic's errors says."""
+    usual: str = error["msg"].removeprefix("Value error, ")
+    return {"extra_forbidden": "unknown key", "missing": "key is missing"}.get(error["type"], usual)
 
 
 def parse(model: type[M], value: Any, source: Path | str, mend: str) -> M:
