@@ -211,7 +211,20 @@ def record(names: Sequence[str]) -> None:
             stage.commit()
             made.setdefault(stage.path, []).append(stage)
         for some in made.values():
-            some[0].dvcfile.dump_stages(some, update_pipeline=False)
+            _tell(some[0].dvcfile, some)
+
+
+def _tell(file: Any, stages: Sequence[Any]) -> None:
+    """Write what stages of a dvc.yaml are now into its lock, where that says something else.
+
+    DVC would read and write it whole, which takes seconds.
+    """
+    from dvc.stage.serialize import to_lockfile
+
+    known: dict[str, Any] = file.lockfile_contents.get("stages", {})
+    new = [one for one in stages if known.get(one.name) != to_lockfile(one)[one.name]]
+    if new:
+        file.dump_stages(new, update_pipeline=False)
 
 
 def _ask_git_once(repo: Any) -> None:
