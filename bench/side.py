@@ -1,6 +1,6 @@
 """One side of a race, as a process that takes its turns: bench/speed.py starts and calls it.
 
-    python bench/side.py prepare|kit|trainer FOLDER --shape small [--zero 1] [--plain]
+    python bench/side.py prepare|kit|trainer FOLDER --shape small [--zero 1] [--plain] ...
 
 A line of JSON on standard input is an order: the name of a method and its arguments. Each answer is
 a line on standard output; all else that is printed goes to standard error.
@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-if __name__ == "__main__" and "trainer" not in sys.argv[1]:  # before numpy and torch are imported
+if __name__ == "__main__" and "trainer" not in sys.argv[1] and "--own" not in sys.argv:
     from xstilts.core import determinism
     from xstilts.core.machine import Machine
 
-    determinism.prepare(Machine(threads=2))
+    determinism.prepare(Machine(threads=2))  # before numpy and torch are imported
 
-from harness import Turns
+from harness import THREADS, Turns
 
 
 def side(asked: argparse.Namespace) -> Any:
@@ -30,12 +30,15 @@ def side(asked: argparse.Namespace) -> Any:
         from side_trainer import Theirs
 
         return Theirs(asked.folder, asked.shape, asked.real)
+    import own_kernels
     import plain_engine
     from side_kit import Kit
 
     if asked.plain:
         plain_engine.install()
-    return Kit(asked.folder, asked.shape, asked.real, asked.zero)
+    if asked.own:
+        own_kernels.install(asked.threads)
+    return Kit(asked.folder, asked.shape, asked.real, asked.zero, asked.threads)
 
 
 def memory() -> int:
@@ -53,6 +56,8 @@ def main() -> None:
     parser.add_argument("--real", action="store_true", help="rows of the mirror")
     parser.add_argument("--zero", type=int)
     parser.add_argument("--plain", action="store_true", help="torch alone in place of DeepSpeed")
+    parser.add_argument("--threads", type=int, default=THREADS, help="of the kit")
+    parser.add_argument("--own", action="store_true", help="torch's own kernels, as it comes")
     asked = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # libraries that print do not answer

@@ -16,7 +16,6 @@ import torch
 from harness import (
     SEED,
     SHAPES,
-    THREADS,
     Record,
     Turns,
     Updates,
@@ -63,9 +62,11 @@ def features(name: str, found: list[Row], words: Any, taught: bool = True) -> li
 class Kit:
     """Orders of a race, carried out by the kit."""
 
-    def __init__(self, folder: Path, shape: str, real: bool, zero: int | None) -> None:
+    def __init__(
+        self, folder: Path, shape: str, real: bool, zero: int | None, threads: int
+    ) -> None:
         self.folder, self.shape, self.real = folder, shape, real
-        self.machine = Machine(device="cpu", threads=THREADS, save_seconds=NEVER, zero=zero)
+        self.machine = Machine(device="cpu", threads=threads, save_seconds=NEVER, zero=zero)
         self.workers = Workers.start(self.machine)
         self.words = tokenizer.load(folder)
 
@@ -79,23 +80,30 @@ class Kit:
 
     def predict(self, turns: Turns, task: str, count: int, examples: int) -> Record:
         """All features, once to warm up and once a turn."""
-        found = self._rows(task, examples)
-        made = features(task, found, self.words, taught=False)
-        model = self._finetuned(task, found, 1).model
-        for _ in range(1 + count):
-            known(
-                predict.predict,
-                model=model,
-                kind=modules.get(TASKS[task].kind),
-                features=made,
-                pad=self.words.pad_token_id,
-                batch=SCORED,
-                tokens=passes.scored(self.machine, TASKS[task].max_length, "cpu"),
-                workers=self.workers,
-                part=0,
-            )
-            turns.passed()
-        return {"examples": len(made)}
+        return {"examples": self._predicted(task, examples, 1 + count, lambda _: turns.passed())}
+
+    def profile(self, turns: Turns, of: str, task: str, warm: int, times: int) -> Record:
+        """Seconds of an update, or of scoring, without and by kernel with torch's profiler."""
+        profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU])
+        clock: dict[int, float] = {}
+        whole = warm + 2 * times
+
+        def done(step: int) -> None:
+            clock[step] = time.perf_counter()
+            if step == warm + times:
+                profiler.start()
+            if step == whole:
+                profiler.stop()
+
+        if of == "train":
+            self._finetuned(task, self._rows(task, whole * TASKS[task].batch), whole, done)
+        else:
+            self._predicted(task, 8 * TASKS[task].batch, whole, done)
+        turns.passed()
+        kernels = {
+            one.key: one.self_cpu_time_total / 1e6 / times for one in profiler.key_averages()
+        }
+        return {"seconds": (clock[warm + times] - clock[warm]) / times, "kernels": kernels}
 
     def encode(self, turns: Turns, task: str, count: int, examples: int) -> Record:
         """Rows to features by the kit, and to ids by the tokenizer alone, in turn."""
@@ -131,6 +139,26 @@ class Kit:
 
     def _rows(self, task: str, count: int) -> list[Row]:
         return rows.rows(task, count, SHAPES[self.shape].vocabulary, self.real)
+
+    def _predicted(self, task: str, examples: int, times: int, done: Callable[[int], None]) -> int:
+        """Predict all features so many times; how many they are."""
+        found = self._rows(task, examples)
+        made = features(task, found, self.words, taught=False)
+        model = self._finetuned(task, found, 1).model
+        for number in range(times):
+            known(
+                predict.predict,
+                model=model,
+                kind=modules.get(TASKS[task].kind),
+                features=made,
+                pad=self.words.pad_token_id,
+                batch=SCORED,
+                tokens=passes.scored(self.machine, TASKS[task].max_length, "cpu"),
+                workers=self.workers,
+                part=0,
+            )
+            done(number + 1)
+        return len(made)
 
     def _finetuned(
         self,

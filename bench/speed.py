@@ -126,6 +126,17 @@ class Sides:
         examples = each * int(TASKS[task].rpartition(" ")[2])
         return {**order, "warm": scale.warm, "each": each}, examples
 
+    def scoring(self, task: str) -> tuple[dict[str, Any], int]:
+        """The order to score in turns, and the examples of a turn; windows may be more."""
+        scale = self.bench.scale
+        examples = scale.scored[self.shape]
+        return {
+            "what": "predict",
+            "task": task,
+            "count": scale.turns,
+            "examples": examples,
+        }, examples
+
     def close(self) -> None:
         """End all."""
         for child in self.running.values():
@@ -158,8 +169,7 @@ def train(bench: Bench, sides: Sides) -> None:
 def predict(bench: Bench, sides: Sides) -> None:
     """Examples a second of scoring; the `Trainer` with the better of two batch sizes."""
     for task in [one for one in SCORED if one in bench.tasks]:
-        examples = bench.scale.scored[sides.shape]
-        order = {"what": "predict", "task": task, "count": bench.scale.turns, "examples": examples}
+        order, _ = sides.scoring(task)
         theirs = {**order, "batches": EVALUATION_BATCHES}
         racing = {"kit": (sides.get("kit"), order), "trainer": (sides.get("trainer"), theirs)}
         seconds, last = race(racing, bench.scale.turns)
@@ -180,6 +190,23 @@ def engine(bench: Bench, sides: Sides) -> None:
     for stage in ("0", "1"):
         title, kit = f"training, NLI, DeepSpeed's ZeRO {stage}", rates[stage]
         bench.note("engine", title, "examples/s", kit, "torch alone", rates["torch"], **sides.told)
+
+
+def bits(bench: Bench, sides: Sides) -> None:
+    """What equal bits on every CPU cost: the same code with torch's own kernels."""
+    children = {"kit": sides.get("kit"), "own": sides.get("kit", "--own")}
+    for task in [one for one in SCORED if one in bench.tasks]:
+        orders = {
+            f"training, {TASKS[task]}": sides.updates(task),
+            f"scoring, {SCORED[task]}": sides.scoring(task),
+        }
+        for title, (order, examples) in orders.items():
+            racing = {way: (child, order) for way, child in children.items()}
+            seconds, last = race(racing, bench.scale.turns)
+            count = last["kit"].get("examples", examples)
+            kit, own = ([count / one for one in taken] for taken in seconds.values())
+            rival = "the kit on torch's kernels"
+            bench.note("bits", title, "examples/s", kit, rival, own, **sides.told)
 
 
 def memory(bench: Bench, sides: Sides) -> None:
@@ -220,6 +247,7 @@ SHAPED: dict[str, Callable[[Bench, Sides], None]] = {
     "train": train,
     "predict": predict,
     "engine": engine,
+    "bits": bits,
     "memory": memory,
     "disk": disk,
     "tokens": tokens,
