@@ -3,7 +3,8 @@
     python bench/speed.py                                all lines; 15 minutes on two quiet cores
     python bench/speed.py --only train predict --shapes small --tasks nli
     python bench/speed.py --small                        a tiny encoder, to see that all of it runs
-    python bench/speed.py --out bench/results/speed.jsonl    keep the lines, each with the machine
+    python bench/speed.py --out bench/results/speed.jsonl    keep the lines, each with the machine,
+                                                         in the place of those that were kept
     python bench/speed.py --readme                       write what is kept there into README.md
 
 Kit and rival are processes that take turns on the same rows in the same batches: the kit as its
@@ -184,8 +185,10 @@ def engine(bench: Bench, sides: Sides) -> None:
     """What DeepSpeed costs one process: the same loop with torch alone in its place."""
     order, examples = sides.updates("nli")
     asked = {"torch": ("kit", "--plain"), "0": ("kit",), "1": ("kit", "--zero", "1")}
-    racing = {way: (sides.get(*options), order) for way, options in asked.items()}
-    seconds, _ = race(racing, bench.scale.turns)
+    children = {way: sides.fresh(*options) for way, options in asked.items()}
+    seconds, _ = race({way: (one, order) for way, one in children.items()}, bench.scale.turns)
+    for child in children.values():
+        child.close()
     rates = {way: [examples / one for one in taken] for way, taken in seconds.items()}
     for stage in ("0", "1"):
         title, kit = f"training, NLI, DeepSpeed's ZeRO {stage}", rates[stage]
@@ -194,7 +197,7 @@ def engine(bench: Bench, sides: Sides) -> None:
 
 def bits(bench: Bench, sides: Sides) -> None:
     """What equal bits on every CPU cost: the same code with torch's own kernels."""
-    children = {"kit": sides.get("kit"), "own": sides.get("kit", "--own")}
+    children = {"kit": sides.fresh("kit"), "own": sides.fresh("kit", "--own")}
     for task in [one for one in SCORED if one in bench.tasks]:
         orders = {
             f"training, {TASKS[task]}": sides.updates(task),
@@ -207,6 +210,8 @@ def bits(bench: Bench, sides: Sides) -> None:
             kit, own = ([count / one for one in taken] for taken in seconds.values())
             rival = "the kit on torch's kernels"
             bench.note("bits", title, "examples/s", kit, rival, own, **sides.told)
+    for child in children.values():
+        child.close()
 
 
 def memory(bench: Bench, sides: Sides) -> None:
@@ -264,7 +269,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=list(FULL.shapes))
     parser.add_argument("--turns", type=int)
     parser.add_argument("--small", action="store_true", help="a tiny encoder, in two minutes")
-    parser.add_argument("--out", type=Path, help="a file of JSON lines, which is begun anew")
+    parser.add_argument("--out", type=Path, help="JSON lines; what is measured replaces what was")
     parser.add_argument("--readme", action="store_true", help="only write README.md's table")
     asked = parser.parse_args()
     if asked.readme:
@@ -274,8 +279,6 @@ def main() -> None:
         return
     scale = SMALL if asked.small else FULL
     scale = scale if asked.turns is None else replace(scale, turns=asked.turns)
-    if asked.out:
-        asked.out.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as place:
         bench = Bench(scale, asked.tasks, Path(place), asked.out)
         shapes = [one for one in scale.shapes if one in (asked.shapes or scale.shapes)]

@@ -100,19 +100,28 @@ def _git(folder: Path, *command: str) -> str:
 
 
 def write(path: Path, line: Line, common: dict[str, Any]) -> None:
-    """Add a line to a file of JSON lines."""
+    """Put a line into a file of JSON lines, in the place of one that measured the same before."""
+    new = asdict(line) | {"machine": common}
+    kept = {_what(one): one for one in _records(path)} | {_what(new): new}
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as out:
-        out.write(json.dumps(asdict(line) | {"machine": common}) + "\n")
+    path.write_text("".join(json.dumps(one) + "\n" for one in kept.values()), encoding="utf-8")
 
 
-def read(path: Path) -> tuple[list[Line], dict[str, Any]]:
-    """The lines of a file, and the machine of the first."""
-    if not path.exists():
-        return [], {}
-    told = [json.loads(one) for one in path.read_text(encoding="utf-8").splitlines()]
+def read(path: Path) -> tuple[list[Line], list[dict[str, Any]]]:
+    """The lines of a file, and the machine of each."""
+    told = _records(path)
     machines = [one.pop("machine") for one in told]
-    return [Line(**one) for one in told], machines[0]
+    return [Line(**one) for one in told], machines
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [json.loads(one) for one in text.splitlines()]
+
+
+def _what(record: dict[str, Any]) -> tuple[str, str, str]:
+    """What a line measured."""
+    return record["line"], record["title"], record["shape"]
 
 
 def grouped(lines: Iterable[Line]) -> list[Line]:
@@ -132,13 +141,15 @@ def show(lines: Iterable[Line]) -> None:
 
 def markdown(path: Path) -> str:
     """The table of a file, for README.md; "" where there is none."""
-    lines, told = read(path)
+    lines, machines = read(path)
     if not lines:
         return ""
+    told = machines[0]
     rows = [HEAD, ("---",) * len(HEAD), *(line.cells() for line in grouped(lines))]
     text = "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
     versions = ", ".join(f"{name} {told[name]}" for name in ("torch", "transformers", "deepspeed"))
-    where = f"{told['cores']} cores of {told['cpu']}, {versions}, commit {told['commit'][:7]}"
+    commits = ", ".join(dict.fromkeys(one["commit"][:7] for one in machines))
+    where = f"{told['cores']} cores of {told['cpu']}, {versions}, commit {commits}"
     return f"{text}\n\nMeasured on {where}.\n"
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 import projects
 import pytest
 
-LINES = {"train", "peak", "predict", "engine", "memory", "disk", "tokens"}
+LINES = {"train", "peak", "predict", "engine", "bits", "memory", "disk", "tokens"}
 AROUND = {"start", "stage", "statistics", "plan", "result"}
 
 
