@@ -21,7 +21,7 @@ from xstilts.core.params import Mixing, Part, Training
 from xstilts.model import tokenizer
 from xstilts.training import finetune as finetune_module
 from xstilts.training import loop
-from xstilts.training.engine import Example, Setup, Workers
+from xstilts.training.engine import Setup, Workers
 from xstilts.training.finetune import FineTuned, finetune
 from xstilts.training.loop import TrainingSpec
 
@@ -230,25 +230,6 @@ def test_questions_are_chosen_by_the_mean_of_f1_and_exact_match() -> None:
     for name, metric in finetune_module.metrics.METRICS.items():
         questions = name in ("squad_f1", "mlqa_f1", "answer_f1", "answer_f1_mlqa")
         assert metric.selects == (("f1", "exact_match") if questions else (metric.main,))
-
-
-def test_a_question_counts_as_its_choices(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a mix the part with most texts to an example decides how many fit in a forward pass."""
-    told: list[Any] = []
-    usual = loop.initialize
-
-    def initialize(*given: Any) -> Any:
-        told.append(given[-1])
-        return usual(*given)
-
-    monkeypatch.setattr(loop, "initialize", initialize)
-    asked = [
-        {"context": WORDS[0], "question": word, "choices": list(WORDS[:3]), "label": i % 3}
-        for i, word in enumerate(WORDS)
-    ]
-    choices = part(task="choices", kind="multiple_choice", labels=["0", "1", "2"])
-    train([part(), choices], [PAIRS, asked], steps=1)
-    assert told == [Example(unit=1, texts=3)]
 
 
 def test_a_training_goes_on_under_the_same_head(train: Train) -> None:

@@ -236,20 +236,9 @@ def test_weights_that_are_no_number_are_not_written(tmp_path: Path, precision: s
 def test_a_gpu_takes_more_tokens_at_a_time() -> None:
     """It waits for its orders where they are few; what is asked for holds on both."""
     settings = Training(**{**jobs.TRAINING, "batch": 32, "max_length": 384})
-    one = engine.Example()
-    counts = [engine.accumulation(settings, Machine(), 1, one, where) for where in ("cpu", "cuda")]
+    counts = [engine.accumulation(settings, Machine(), 1, 1, where) for where in ("cpu", "cuda")]
     assert counts == [8, 1]
-    assert engine.accumulation(settings, on(micro_batch=8), 1, one, "cuda") == 4
-
-
-def test_choices_count_as_texts() -> None:
-    """A question with four of them is four texts to a forward pass, in time and in memory."""
-    settings = Training(**{**jobs.TRAINING, "batch": 16, "max_length": 256})
-    asked = {
-        texts: engine.accumulation(settings, Machine(), 1, engine.Example(1, texts))
-        for texts in (1, 4)
-    }
-    assert asked == {1: 2, 4: 8}
+    assert engine.accumulation(settings, on(micro_batch=8), 1, 1, "cuda") == 4
 
 
 def test_predictions_on_a_gpu_round_no_finer_than_the_training_did() -> None:
@@ -347,7 +336,7 @@ def test_examples_that_belong_together_stay_in_one_micro_batch(
 ) -> None:
     """Accumulation counts groups; a micro-batch smaller than a group takes one group."""
     settings = Training(**{**jobs.TRAINING, "batch": batch})
-    found = engine.accumulation(settings, on(micro_batch=micro), workers, engine.Example(unit))
+    found = engine.accumulation(settings, on(micro_batch=micro), workers, unit)
     assert found == count
     assert batch % (found * workers * unit) == 0
 
@@ -356,7 +345,7 @@ def test_a_group_that_would_be_cut_is_refused() -> None:
     """12 queries on 2 processes are 6 each, which are no groups of 4."""
     settings = Training(**{**jobs.TRAINING, "batch": 12})
     with pytest.raises(UserError, match=r"6 examples, and they belong together by 4\. Mend"):
-        engine.accumulation(settings, MACHINE, 2, engine.Example(4))
+        engine.accumulation(settings, MACHINE, 2, 4)
 
 
 def test_a_head_without_rows_is_named(tmp_path: Path) -> None:

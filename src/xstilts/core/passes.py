@@ -17,9 +17,9 @@ MICRO_TOKENS = {"cpu": 2048, "cuda": 12_288}
 SCORED_TOKENS = {"cpu": 1024, "cuda": 12_288}
 
 
-def examples(machine: Machine, max_length: int, device: str, texts: int = 1) -> int:
-    """Examples per forward pass on `cpu` or `cuda`, each of `texts` of at most so many tokens."""
-    return machine.micro_batch or max(1, MICRO_TOKENS[device] // (max_length * texts))
+def examples(machine: Machine, max_length: int, device: str) -> int:
+    """Examples per forward pass on `cpu` or `cuda`, of texts of at most so many tokens."""
+    return machine.micro_batch or max(1, MICRO_TOKENS[device] // max_length)
 
 
 def scored(machine: Machine, max_length: int, device: str) -> int:

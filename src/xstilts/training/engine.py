@@ -161,35 +161,19 @@ class Setup:
     store: Store = NOT_KEPT  # of features
 
 
-@dataclass(frozen=True)
-class Example:
-    """What a training reads at a time.
-
-    Attributes:
-        unit: examples that must stay together (a group of queries, for example).
-        texts: that go through the encoder for one (the choices of a question, for example).
-    """
-
-    unit: int = 1
-    texts: int = 1
-
-
 def accumulation(
-    training: Training,
-    machine: Machine,
-    workers: int,
-    example: Example = Example(),
-    where: str = "cpu",
+    training: Training, machine: Machine, workers: int, unit: int = 1, where: str = "cpu"
 ) -> int:
     """Micro-batches per update and worker, so that micro x accumulation x workers == batch.
 
     Args:
         where: the type of the device.
+        unit: examples that must stay together (a group of queries, for example).
 
     Raises:
         UserError: the batch cannot be shared equally.
     """
-    share, unit = share_of(training, workers), example.unit
+    share = share_of(training, workers)
     if share % unit:
         raise UserError(
             f"a batch of {training.batch} gives each of {workers} processes {share} examples, and "
@@ -197,23 +181,19 @@ def accumulation(
             "or the study's `batch` or `negatives`"
         )
     groups = share // unit
-    most = passes.examples(machine, training.max_length, where, example.texts)
-    count = -(-groups // max(1, most // unit))
+    count = -(-groups // max(1, passes.examples(machine, training.max_length, where) // unit))
     while groups % count:
         count += 1
     return count
 
 
 def initialize(
-    model: nn.Module,
-    training: Training,
-    machine: Machine,
-    workers: Workers,
-    example: Example = Example(),
+    model: nn.Module, training: Training, machine: Machine, workers: Workers, unit: int = 1
 ) -> Any:
     """A DeepSpeed engine with the machine's ZeRO stage and torch's fused AdamW.
 
-    LayerNorm and bias are not decayed (as in jiant and google-research/xtreme).
+    LayerNorm and bias are not decayed (as in jiant and google-research/xtreme). `unit` is the
+    number of examples that must stay together.
     """
     os.environ.setdefault("DS_ACCELERATOR", workers.device.type)
     os.environ.setdefault("LOCAL_RANK", "0")  # DeepSpeed insists on it
@@ -227,7 +207,7 @@ def initialize(
     started = deepspeed.initialize(
         model=model,
         model_parameters=_groups(model, training.weight_decay),
-        config=_config(model, training, machine, workers, example),
+        config=_config(model, training, machine, workers, unit),
     )
     engine, layout = started[0], Layout.of(machine, training, workers.device.type)
     engine.layout = replace(layout, processes=workers.size)
@@ -241,10 +221,10 @@ def initialize(
 
 
 def _config(
-    model: nn.Module, training: Training, machine: Machine, workers: Workers, example: Example
+    model: nn.Module, training: Training, machine: Machine, workers: Workers, unit: int
 ) -> dict[str, Any]:
     """What DeepSpeed is told: science from the training, layout from the machine."""
-    count = accumulation(training, machine, workers.size, example, workers.device.type)
+    count = accumulation(training, machine, workers.size, unit, workers.device.type)
     elements = sum(parameter.numel() for parameter in model.parameters())
     bucket = min(500_000_000, -(-elements // 1024) * 1024)  # even, as DeepSpeed aligns buckets
     half = training.precision == "bf16"

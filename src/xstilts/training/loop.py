@@ -33,7 +33,7 @@ from xstilts.model import vocabulary
 from xstilts.model.packed import Packed
 from xstilts.model.seq2seq import Model, Sources
 from xstilts.training import batches, fit, schedule, state
-from xstilts.training.engine import Example, Setup, full_weights, initialize, release
+from xstilts.training.engine import Setup, full_weights, initialize, release
 from xstilts.training.lanes import Lanes
 from xstilts.training.prefetch import ahead
 
@@ -142,17 +142,14 @@ def train(run: Run) -> tuple[Path, History]:
         wrong = f"`stop: {run.steps}` is more than the {len(run.schedule)} updates of its budget"
         raise UserError(f"{run.spec.title}: {wrong}. Mend: give a smaller `stop`, or leave it out")
     training, setup = run.spec.training, run.setup
-    example = Example(
-        unit=math.lcm(*(modules.unit(head.kind, training) for head in run.data)),
-        texts=max(len(head.features[0]["ids"]) for head in run.data),
-    )
+    unit = math.lcm(*(modules.unit(head.kind, training) for head in run.data))
     free = fit.free(setup.workers)  # before the model takes of it
     model = run.build()
     for head in run.data:
         vocabulary.check(model, head.features)
     abreast = fit.prepare(model, run.spec, run.data, setup, free)
     model.to(setup.workers.device)
-    engine = initialize(model, training, setup.machine, setup.workers, example)
+    engine = initialize(model, training, setup.machine, setup.workers, unit)
     try:
         history = _steps(run, Lanes(engine, setup.machine.threads if abreast else 1))
         if not run.selects:

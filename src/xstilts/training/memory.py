@@ -147,8 +147,7 @@ class Micro:
                 pieces are predicted.
         """
         share = max(1, training.batch // machine.workers)
-        texts = max(count for _, count, _ in heads)
-        examples = min(share, passes.examples(machine, training.max_length, device, texts))
+        examples = min(share, passes.examples(machine, training.max_length, device))
         tokens = [(examples * longest * count, spoken) for longest, count, spoken in heads]
         predicted = training.mask * max((own for own, spoken in tokens if spoken), default=0)
         plain = Layout.of(machine, training, device).plain
