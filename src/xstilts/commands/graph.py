@@ -215,15 +215,11 @@ def record(names: Sequence[str]) -> None:
 
 
 def _tell(file: Any, stages: Sequence[Any]) -> None:
-    """Write what stages of a dvc.yaml are now into its lock, where that says something else.
-
-    DVC would read and write it whole, which takes seconds.
-    """
+    """Write what stages are now into a lock that says otherwise: a long one takes seconds."""
     from dvc.stage.serialize import to_lockfile
 
     known: dict[str, Any] = file.lockfile_contents.get("stages", {})
-    new = [one for one in stages if known.get(one.name) != to_lockfile(one)[one.name]]
-    if new:
+    if new := [one for one in stages if known.get(one.name) != to_lockfile(one)[one.name]]:
         file.dump_stages(new, update_pipeline=False)
 
 
