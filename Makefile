@@ -70,7 +70,7 @@ lint: install ## Check style and types
 	ruff format --check .
 	mypy
 
-bench: install ## Compare speed and memory with transformers' Trainer (15 minutes; BENCH=--small: 2)
+bench: install ## Compare speed and memory with transformers' Trainer (25 minutes; BENCH=--small: 3)
 	python bench/speed.py $(BENCH)
 
 ui: install ## Open the MLflow UI on the study in use

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from race import Child, race
+from speed import FULL, SMALL, TASKS
 
 WARM, TIMES = 3, 8  # updates, or passes over what is scored, before and while it is measured
 # What is told together: name -> how its kernels' names begin; the first that fits.
@@ -43,8 +44,8 @@ def kind_of(kernel: str) -> str:
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", choices=["small", "real", "tiny"], default="small")
-    parser.add_argument("--task", choices=["nli", "choice", "qa", "tags", "mlm"], default="nli")
+    parser.add_argument("--shape", choices=[*FULL.shapes, *SMALL.shapes], default="small")
+    parser.add_argument("--task", choices=list(TASKS), default="nli")
     parser.add_argument("--what", choices=["train", "predict"], default="train")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

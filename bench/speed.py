@@ -1,6 +1,6 @@
 """How fast the kit is: one table, each line a ratio to a rival that was measured in turn with it.
 
-    python bench/speed.py                                all lines; 15 minutes on two quiet cores
+    python bench/speed.py                                all lines; 25 minutes on two quiet cores
     python bench/speed.py --only train predict --shapes small --tasks nli
     python bench/speed.py --small                        a tiny encoder, to see that all of it runs
     python bench/speed.py --out bench/results/speed.jsonl    keep the lines, each with the machine,
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,15 @@ class Sides:
         """A process of its own."""
         return Child(role, self.folder, self.shape, *["--real"] * self.real, *more)
 
+    @contextmanager
+    def new(self, asked: dict[str, tuple[str, ...]]) -> Iterator[dict[str, Child]]:
+        """Processes with such roles and options, of one age, as an old one is slower; then none."""
+        with ExitStack() as stack:
+            yield {
+                way: stack.enter_context(closing(self.fresh(*options)))
+                for way, options in asked.items()
+            }
+
     def get(self, *asked: str) -> Child:
         """The process with such a role and options."""
         if asked not in self.running:
@@ -185,10 +194,9 @@ def engine(bench: Bench, sides: Sides) -> None:
     """What DeepSpeed costs one process: the same loop with torch alone in its place."""
     order, examples = sides.updates("nli")
     asked = {"torch": ("kit", "--plain"), "0": ("kit",), "1": ("kit", "--zero", "1")}
-    children = {way: sides.fresh(*options) for way, options in asked.items()}
-    seconds, _ = race({way: (one, order) for way, one in children.items()}, bench.scale.turns)
-    for child in children.values():
-        child.close()
+    with sides.new(asked) as children:
+        racing = {way: (child, order) for way, child in children.items()}
+        seconds, _ = race(racing, bench.scale.turns)
     rates = {way: [examples / one for one in taken] for way, taken in seconds.items()}
     for stage in ("0", "1"):
         title, kit = f"training, NLI, DeepSpeed's ZeRO {stage}", rates[stage]
@@ -197,12 +205,11 @@ def engine(bench: Bench, sides: Sides) -> None:
 
 def bits(bench: Bench, sides: Sides) -> None:
     """What equal bits on every CPU cost: the same code with torch's own kernels."""
-    children = {"kit": sides.fresh("kit"), "own": sides.fresh("kit", "--own")}
+    orders: dict[str, tuple[dict[str, Any], int]] = {}
     for task in [one for one in SCORED if one in bench.tasks]:
-        orders = {
-            f"training, {TASKS[task]}": sides.updates(task),
-            f"scoring, {SCORED[task]}": sides.scoring(task),
-        }
+        orders[f"training, {TASKS[task]}"] = sides.updates(task)
+        orders[f"scoring, {SCORED[task]}"] = sides.scoring(task)
+    with sides.new({"kit": ("kit",), "own": ("kit", "--own")}) as children:
         for title, (order, examples) in orders.items():
             racing = {way: (child, order) for way, child in children.items()}
             seconds, last = race(racing, bench.scale.turns)
@@ -210,8 +217,6 @@ def bits(bench: Bench, sides: Sides) -> None:
             kit, own = ([count / one for one in taken] for taken in seconds.values())
             rival = "the kit on torch's kernels"
             bench.note("bits", title, "examples/s", kit, rival, own, **sides.told)
-    for child in children.values():
-        child.close()
 
 
 def memory(bench: Bench, sides: Sides) -> None:
